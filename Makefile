@@ -1,0 +1,54 @@
+# The commands of the project. `make help` lists them.
+PYTHON ?= python3
+KEEP ?=
+VENV := .venv/bin
+# Twice the cores: much of a test is waiting for a database or a child.
+WORKERS ?= 4
+TESTS ?= tests
+# A file's tests stay together (tests/conftest.py), and the longest start first.
+DIST := --dist loadfile --no-loadscope-reorder
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format bench soak lock clean
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+setup: ## bring everything that is needed to this machine; .venv/bin/tenantry is the command then
+	@PYTHON="$(PYTHON)" tools/setup/run
+
+demo: setup ## run the main job on this machine; KEEP=1 leaves everything in place
+	@KEEP="$(KEEP)" $(VENV)/python tools/demo.py
+
+test: setup check ## run every test; TESTS=tests/unit runs a part of them
+	$(VENV)/python -m pytest -n $(WORKERS) $(DIST) -q --durations=15 -m "not soak and not bench" $(TESTS)
+
+check: setup ## ruff, mypy and the layers; changes nothing
+	$(VENV)/ruff check
+	$(VENV)/ruff format --check
+	$(VENV)/mypy
+	$(VENV)/python -m pytest -q tests/architecture
+
+format: setup ## let ruff mend what it can
+	$(VENV)/ruff check --fix
+	$(VENV)/ruff format
+
+bench: setup ## measure, print the ratios and fail over a limit
+	$(VENV)/python -m bench
+
+soak: setup ## the long tests: every point of every run killed for real
+	$(VENV)/python -m pytest -n $(WORKERS) $(DIST) -q --durations=15 -m soak --timeout=3600 $(TESTS)
+
+lock: ## renew requirements.lock with the newest versions that pyproject.toml permits
+	$(PYTHON) -m venv --clear .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --upgrade setuptools
+	.venv-lock/bin/python -m pip install --quiet -e '.[dev]'
+	@{ sed '/^[^#]/,$$d' requirements.lock; \
+	   .venv-lock/bin/python -m pip freeze --all --exclude pip --exclude tenantry; } > requirements.new
+	mv requirements.new requirements.lock
+	rm -rf .venv-lock
+
+clean: ## remove what was made in the checkout; the engine stays in its cache outside
+	rm -rf .venv .venv.lock .venv-lock build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .coverage .coverage.* examples/registrations/app/node_modules
+	find tenantry tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
