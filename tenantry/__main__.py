@@ -1,0 +1,5 @@
+"""``python -m tenantry`` is the command line."""
+
+from tenantry.cli.app import main
+
+main()

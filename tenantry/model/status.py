@@ -1,0 +1,113 @@
+"""What was observed of an instance: conditions, changes, assets, evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+__all__ = [
+    "Asset",
+    "BackupRecord",
+    "Change",
+    "ChangeKind",
+    "Condition",
+    "EraseMethod",
+    "Evidence",
+    "Residue",
+    "Truth",
+]
+
+
+class Truth(StrEnum):
+    """The status of a condition, as in Kubernetes. Unknown: the observer could not look."""
+
+    TRUE = "True"
+    FALSE = "False"
+    UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """One observed fact about an instance. ``True`` is always the good answer."""
+
+    type: str  # "ProcessUp"
+    status: Truth
+    reason: str  # CamelCase, stable: "NotRunning"
+    message: str
+    at: datetime  # UTC
+
+
+class ChangeKind(StrEnum):
+    """What a deploy would do to a resource, or what drifted."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DELETE = "delete"
+    SAME = "same"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One resource that would change. Values are not told: they may be secret."""
+
+    kind: ChangeKind
+    type: str  # "tenantry-host:index:Cluster"
+    name: str
+    properties: tuple[str, ...] = ()
+    holds_data: bool = False
+
+
+class EraseMethod(StrEnum):
+    """The categories of NIST SP 800-88; cryptographic erase is a technique of PURGE."""
+
+    CLEAR = "clear"
+    PURGE = "purge"
+    DESTROY = "destroy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asset:
+    """Anything that can hold client data or grant access to it."""
+
+    id: str  # stable within the instance: "cluster:/var/lib/tenantry/tnxxxx/pg"
+    type: str  # "cluster"
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """One observation that an asset is absent, or is not."""
+
+    asset: Asset
+    method: EraseMethod | None
+    absent: bool | None  # None: could not look
+    evidence: str  # what was looked at and what was seen
+    at: datetime  # UTC
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupRecord:
+    """One backup as its repository lists it."""
+
+    id: str
+    kind: str  # "full", "incremental", "files"
+    started: datetime
+    finished: datetime
+    size_bytes: int
+    restorable_from: datetime | None = None
+    restorable_to: datetime | None = None
+    verified: bool | None = None  # None: never tried
+    detail: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Residue:
+    """What stays of an erased instance, and who clears it away: told, never hidden."""
+
+    where: str
+    what: str
+    since: datetime  # UTC
+    until: datetime | None = None  # None: no date is known
