@@ -1,0 +1,179 @@
+"""The keys of an instance's spec."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Final
+
+from tenantry.config.blocks import Field, ListOf, Record, TableOf
+from tenantry.config.countries import COUNTRIES
+from tenantry.config.formats import (
+    EMAIL_PATTERN,
+    HOSTNAME_PATTERN,
+    LANGUAGE_PATTERN,
+    NAME_PATTERN,
+    RECIPIENT_PATTERN,
+    VARIABLE_PATTERN,
+    country_fault,
+    email_fault,
+    hostname_fault,
+    language_fault,
+    name_fault,
+    pattern_rule,
+    recipient_fault,
+    variable_fault,
+)
+from tenantry.config.kinds import Choice, FilePath, Flag, Integer, Text, Version
+from tenantry.model.names import RESERVED_NAMES
+from tenantry.model.spec import SIZES, Backups, Client, InstanceSpec, Size, TargetKind, Tls, TlsMode
+
+__all__ = ["PROFILE_NAME_PATTERN", "SPEC_RECORD"]
+
+PROFILE_NAME_PATTERN: Final = r"^[a-z0-9](?:[a-z0-9]|-(?=[a-z0-9])){0,39}$"
+
+_CLIENT = Record(
+    fields=(
+        Field("name", Text(), "Name of the organisation that is served.", required=True),
+        Field(
+            "country",
+            Text(rule=country_fault, choices=sorted(COUNTRIES)),
+            "Country whose law applies, as ISO 3166-1 alpha-2.",
+            required=True,
+        ),
+        Field(
+            "contact",
+            Text(rule=email_fault, pattern=EMAIL_PATTERN, examples=("data@example.org",)),
+            "E-mail address of the client that is read.",
+            required=True,
+        ),
+        Field("agreement", Text(), "Reference of the data processing agreement."),
+        Field(
+            "languages",
+            ListOf(
+                kind=Text(rule=language_fault, pattern=LANGUAGE_PATTERN, most=35, examples=("fr", "pt-BR")),
+                least=1,
+                most=50,
+                unique=True,
+                example="en",
+            ),
+            "Languages of the people in it, as BCP 47, the main one first.",
+        ),
+        Field(
+            "recipient_key",
+            Text(rule=recipient_fault, pattern=RECIPIENT_PATTERN, private=True),
+            "The client's age recipient, which exports are encrypted to.",
+        ),
+    ),
+    build=Client,
+    model=Client,
+)
+_LIMITS = Record(
+    fields=(
+        Field("memory_mib", Integer(least=128, most=1024 * 1024, unit="MiB"), "Memory in MiB."),
+        Field("cpu_percent", Integer(least=5, most=100 * 256, unit="percent"), "Percent of one CPU core."),
+        Field("disk_gib", Integer(least=1, most=64 * 1024, unit="GiB"), "Disk in GiB."),
+        Field("connections", Integer(least=10, most=5000), "Connections to the database."),
+    )
+)
+_TLS = Record(
+    fields=(
+        Field("mode", Choice(TlsMode), "Where the certificate of the host name comes from."),
+        Field("certificate_file", FilePath(), "Of mode files: the certificate with its chain, PEM."),
+        Field("key_file", FilePath(), "Of mode files: its private key, PEM."),
+    ),
+    build=Tls,
+    model=Tls,
+)
+_BACKUPS = Record(
+    fields=(
+        Field("keep_full", Integer(least=1, most=365), "How many full backups of the database are kept."),
+        Field("keep_snapshots", Integer(least=1, most=3650), "How many snapshots of the folders are kept."),
+        Field(
+            "max_age_hours",
+            Integer(least=1, most=24 * 31, unit="hours"),
+            "Age in hours from which the last backup is too old.",
+        ),
+        Field(
+            "archive_timeout_seconds",
+            Integer(least=10, most=3600, unit="seconds"),
+            "The most that can be lost, in seconds.",
+        ),
+    ),
+    build=Backups,
+    model=Backups,
+)
+
+
+def _build(**values: Any) -> InstanceSpec:
+    del values["tenantry"]
+    limits = SIZES[values.get("size", Size.SMALL)]
+    values["limits"] = dataclasses.replace(limits, **values.get("limits", {}))
+    if "retention_days" in (logs := values.pop("logs", {})):
+        values["log_retention_days"] = logs["retention_days"]
+    return InstanceSpec(**values)
+
+
+SPEC_RECORD: Final = Record(
+    title="Spec of an instance",
+    doc="instances/<name>.yaml in a workspace: one instance that is wanted.",
+    build=_build,
+    model=InstanceSpec,
+    fields=(
+        Field("tenantry", Version(1), "Version of this file's format.", required=True),
+        Field(
+            "name",
+            Text(rule=name_fault, pattern=NAME_PATTERN, excluded=sorted(RESERVED_NAMES), least=2, most=40),
+            "Name of the instance; the file is called <name>.yaml.",
+            required=True,
+        ),
+        Field("client", _CLIENT, "The organisation served.", required=True),
+        Field("target", Choice(TargetKind), "Where the instance lives.", required=True),
+        Field(
+            "profile",
+            Text(
+                rule=pattern_rule(
+                    PROFILE_NAME_PATTERN, "must be the name of a profile", hint="tenantry profile list"
+                ),
+                pattern=PROFILE_NAME_PATTERN,
+                most=40,
+            ),
+            "Workload profile: what runs in it.",
+            required=True,
+        ),
+        Field("version", Text(most=64), "Version of the workload; the profile's when left out."),
+        Field(
+            "hostname",
+            Text(rule=hostname_fault, pattern=HOSTNAME_PATTERN, most=253, examples=("benin.example.org",)),
+            "Host name at which people reach it.",
+            required=True,
+        ),
+        Field("size", Choice(Size), "A set of limits."),
+        Field("limits", _LIMITS, "Limits that differ from the size's."),
+        Field("tls", _TLS, "HTTPS at the host name."),
+        Field("backups", _BACKUPS, "How backups are kept."),
+        Field(
+            "logs",
+            Record(
+                fields=(
+                    Field(
+                        "retention_days",
+                        Integer(least=1, most=3650, unit="days"),
+                        "How long logs are kept, in days.",
+                        attribute="retention_days",
+                    ),
+                )
+            ),
+            "How logs are kept.",
+        ),
+        Field(
+            "settings",
+            TableOf(
+                key_rule=variable_fault,
+                key_pattern=VARIABLE_PATTERN,
+                kind=Text(least=0, most=10_000, lines=True, private=True),
+            ),
+            "Values of the profile's variables of class client. No secrets.",
+        ),
+        Field("encryption_required", Flag(), "Refuse a host that cannot encrypt the data folder."),
+    ),
+)

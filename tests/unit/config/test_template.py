@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import jsonschema
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tenantry.config.schema import schema
+from tenantry.config.spec import parse_spec
+from tenantry.config.template import new_spec_text, new_workspace_text, quote
+from tenantry.config.workspace import load_workspace
+from tenantry.model.spec import Workspace
+
+RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+
+
+def spec_text(**more: str) -> str:
+    return new_spec_text(
+        name="benin",
+        client='Croix-Rouge "du" Bénin: #1',
+        country="NO",
+        contact="data@example.org",
+        profile="forms",
+        hostname="benin.example.org",
+        languages=("no", "fr"),
+        **more,
+    )
+
+
+def test_a_new_spec_says_what_was_asked_for(workspace: Workspace) -> None:
+    text = spec_text(agreement="2026", recipient_key=RECIPIENT, size="large")
+    spec = parse_spec(text.encode(), path=workspace.specs / "benin.yaml", workspace=workspace)
+    client = spec.client
+    assert (client.name, client.country, client.languages) == (
+        'Croix-Rouge "du" Bénin: #1',
+        "NO",
+        ("no", "fr"),
+    )
+    assert (client.agreement, client.recipient_key, spec.size) == ("2026", RECIPIENT, "large")
+
+
+def test_languages_may_be_given_as_people_type_them() -> None:
+    text = new_spec_text(
+        name="benin",
+        client="x",
+        country="BJ",
+        contact="a@b.org",
+        profile="forms",
+        hostname="a.b",
+        languages="fr, pt-BR",
+    )
+    assert yaml.safe_load(text)["client"]["languages"] == ["fr", "pt-BR"]
+
+
+def test_a_new_spec_is_valid_under_the_schema() -> None:
+    jsonschema.validate(yaml.safe_load(spec_text()), schema("spec"))
+
+
+def test_a_new_spec_can_be_read_when_every_commented_key_is_used(workspace: Workspace) -> None:
+    text = spec_text().replace("age1…", RECIPIENT)
+    lines = []
+    for line in text.splitlines():
+        bare = line.lstrip()
+        example = bare.startswith("# ") and (":" in bare) and not line.startswith(("# One", "# All"))
+        lines.append(line.replace("# ", "", 1) if example else line)
+    text = "\n".join(lines).replace("NAME:", "BIRTH_DATE:")
+    jsonschema.validate(yaml.safe_load(text), schema("spec"))
+    spec = parse_spec(text.encode(), path=workspace.specs / "benin.yaml", workspace=workspace)
+    assert spec.encryption_required
+
+
+def test_a_new_workspace_says_what_was_asked_for(tmp_path: Path) -> None:
+    text = new_workspace_text(
+        organisation='Aid "Ltd"', contact="ops@example.org", host_name="host-1", runtime="/dev/shm/tn"
+    )
+    (tmp_path / "tenantry.yaml").write_text(text)
+    workspace = load_workspace(tmp_path)
+    assert (workspace.organisation, workspace.host_name) == ('Aid "Ltd"', "host-1")
+    jsonschema.validate(yaml.safe_load(text), schema("workspace"))
+
+
+def test_a_new_workspace_needs_nothing_but_an_organisation(tmp_path: Path) -> None:
+    text = new_workspace_text(organisation="Aid", contact="ops@example.org")
+    (tmp_path / "tenantry.yaml").write_text(text)
+    assert load_workspace(tmp_path).contact == "ops@example.org"
+
+
+@settings(deadline=None, database=None)
+@given(st.text())
+def test_quoted_text_reads_back_as_it_was(text: str) -> None:
+    assert yaml.safe_load(f"a: {quote(text)}") == {"a": text}

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tenantry.config import workspace as module
+from tenantry.config.workspace import default_master_key_file, load_workspace, on_tmpfs
+from tenantry.errors import Problem, SpecError
+
+SOUND = "tenantry: 1\norganisation: {name: Example Aid, contact: ops@example.org}\n"
+
+
+def problems_of(folder: Path, more: str) -> Sequence[Problem]:
+    (folder / "tenantry.yaml").write_text(SOUND + more)
+    with pytest.raises(SpecError) as caught:
+        load_workspace(folder)
+    return caught.value.problems
+
+
+def test_a_folder_without_settings_is_no_workspace(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"has no tenantry\.yaml") as caught:
+        load_workspace(tmp_path)
+    assert (caught.value.code, caught.value.exit_code) == ("no-workspace", 65)
+    assert "tenantry init" in caught.value.hint
+
+
+def test_every_key_is_read(tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "tenantry.yaml").write_text(
+        SOUND
+        + """\
+host:
+  name: host-1
+  root: data
+  runtime: /dev/shm/tn
+  bind: 127.0.0.2
+  https_port: 8443
+  http_port: 8080
+  uid_base: 300000
+  port_base: 30000
+  acme_directory: https://acme.example.org/directory
+  acme_email: certs@example.org
+  acme_ca_file: ca.pem
+register: sqlite:///register.db
+master_key_file: /etc/other.key
+settings: {SENDER: Example}
+profiles: [more]
+"""
+    )
+    workspace = load_workspace(tmp_path)
+    host = workspace.host
+    assert (host.root, host.runtime, host.bind) == (tmp_path / "data", Path("/dev/shm/tn"), "127.0.0.2")
+    assert (host.https_port, host.http_port, host.uid_base, host.port_base) == (8443, 8080, 300000, 30000)
+    assert (host.acme_email, host.acme_ca_file) == ("certs@example.org", tmp_path / "ca.pem")
+    assert workspace.host_name == "host-1"
+    assert workspace.register_url == f"sqlite:///{tmp_path}/register.db"
+    assert workspace.master_key_file == Path("/etc/other.key")
+    assert (workspace.settings, workspace.profile_folders) == ({"SENDER": "Example"}, (tmp_path / "more",))
+
+
+def test_what_is_left_out_suits_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(module, "on_tmpfs", lambda path: path.is_relative_to("/run"))
+    monkeypatch.setattr(socket, "gethostname", lambda: "Host-7.example.org")
+    (tmp_path / "tenantry.yaml").write_text(SOUND)
+    workspace = load_workspace(tmp_path)
+    assert (workspace.host.root, workspace.host.runtime) == (Path("/var/lib/tenantry"), Path("/run/tenantry"))
+    assert workspace.master_key_file == Path("/etc/tenantry/master.key")
+    assert workspace.register_url == f"sqlite:///{tmp_path}/.tenantry/register.db"
+    assert workspace.host_name == "host-7"
+
+
+def test_what_is_left_out_suits_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(module, "on_tmpfs", lambda path: path.is_relative_to("/run/user"))
+    monkeypatch.setenv("HOME", "/home/someone")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    (tmp_path / "tenantry.yaml").write_text(SOUND)
+    workspace = load_workspace(tmp_path)
+    assert workspace.host.root == Path("/home/someone/.local/share/tenantry")
+    assert workspace.host.runtime == Path("/run/user/1000/tenantry")
+    assert default_master_key_file() == Path("/home/someone/.config/tenantry/master.key")
+
+
+def test_secrets_go_to_dev_shm_where_run_is_a_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(module, "on_tmpfs", lambda path: path.is_relative_to("/dev/shm"))
+    (tmp_path / "tenantry.yaml").write_text(SOUND)
+    assert load_workspace(tmp_path).host.runtime == Path("/dev/shm/tenantry-0")
+
+
+def test_a_machine_without_tmpfs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "on_tmpfs", lambda _: False)
+    assert problems_of(tmp_path, "")[0].code == "no-tmpfs"
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "where", "part"),
+    [
+        ("hosts: {}", "unknown-key", ":3:1", "hosts is not known"),
+        ("host: {runtime: /var/lib/x}", "not-tmpfs", ":3:17", "would reach a disk"),
+        (f"host: {{runtime: /dev/shm/{'x' * 70}}}", "out-of-range", ":3:17", "too long for a Unix socket"),
+        ("host: {runtime: /dev/shm/a, root: /dev/shm/a/b}", "out-of-range", ":3:17", "inside each other"),
+        ("host: {bind: localhost}", "wrong-format", ":3:14", "an IP address"),
+        ("host: {https_port: 70000}", "out-of-range", ":3:20", "1 to 65535"),
+        ('host: {https_port: "8443"}', "wrong-type", ":3:20", "whole number"),
+        ("host: {https_port: 8443, http_port: 8443}", "out-of-range", ":3:37", "same as host.https_port"),
+        ("host: {uid_base: 0}", "out-of-range", ":3:18", "1000 to"),
+        ("host: {name: Host_1}", "wrong-format", ":3:14", "letters a-z"),
+        ("host: {acme_directory: 'http://x/d'}", "wrong-format", ":3:24", "https://"),
+        ("register: mysql://x/y", "wrong-format", ":3:11", "SQLite"),
+        ("settings: {A_B: 5}", "wrong-type", ":3:17", "reads the value as a whole number"),
+        ("profiles: [nothing-here]", "no-folder", ":3:12", "no folder"),
+    ],
+)
+def test_a_wrong_setting_is_told_where_it_stands(
+    tmp_path: Path, more: str, code: str, where: str, part: str
+) -> None:
+    problem = problems_of(tmp_path, more + "\n")[0]
+    assert (problem.code, problem.where) == (code, f"tenantry.yaml{where}")
+    assert part in problem.message
+
+
+def test_a_password_in_the_registers_url_is_not_repeated(tmp_path: Path) -> None:
+    problem = problems_of(tmp_path, "register: postgres://u:hunter22@h/db\n")[0]
+    assert "hunter22" not in f"{problem.message} {problem.hint}"
+
+
+def test_a_file_system_in_memory_is_told_from_a_disk(tmp_path: Path) -> None:
+    assert on_tmpfs(Path("/dev/shm/not/there/yet"))
+    assert not on_tmpfs(Path("/usr/lib"))
+
+
+def test_a_link_from_memory_to_a_disk_is_a_disk(tmp_path: Path) -> None:
+    link = Path("/dev/shm") / f"tenantry-test-link-{os.getpid()}"
+    link.symlink_to("/usr/lib")
+    try:
+        assert not on_tmpfs(link / "x")
+    finally:
+        link.unlink()
