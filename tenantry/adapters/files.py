@@ -1,0 +1,41 @@
+"""Files that are there whole or not at all, also after a power cut."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+__all__ = ["remove_file", "sync_folder", "write_file"]
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Put a file (0600) in place of what is there, in one step, durably.
+
+    The name of the unfinished file is fixed (``<name>.tmp``), so one that a kill
+    left is overwritten by the next call; callers exclude each other by a lock.
+    """
+    unfinished = path.with_name(path.name + ".tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(unfinished, flags, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+    unfinished.replace(path)
+    sync_folder(path.parent)
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file, and what an unfinished write left of it, durably; absent ones are fine."""
+    for name in (path, path.with_name(path.name + ".tmp")):
+        name.unlink(missing_ok=True)
+    sync_folder(path.parent)
