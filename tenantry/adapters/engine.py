@@ -1,0 +1,395 @@
+"""The Pulumi engine, driven with one process per operation.
+
+``Stack.up`` of the Automation API starts the engine four times; here one
+``pulumi up`` runs the program of this process over gRPC, and changes, outputs
+and errors come from its event stream.
+
+Decisions:
+
+- **Plan and effects in one process.** Where the state holds client data, ``up``
+  lets the engine plan first and judges the plan between its two phases
+  (``tenantry.adapters.engine_program``): a plan that deletes or replaces what
+  holds data, or meets lost data, is refused before the first effect. Where
+  there is no data yet, the plan is skipped. Below that the provider refuses
+  the deletion itself.
+- **Locks.** A held lock is BusyError; ``break_lock`` removes one only when its
+  process is proved dead. ``pulumi cancel`` is never used: it frees a living
+  process's lock just as readily.
+- **Kills.** The engine dies with us (setpriv --pdeathsig), so that no orphan
+  goes on working. Creates that it left pending are settled in the state file:
+  before ``up`` they are forgotten, since handlers adopt what is there; before
+  ``destroy`` they are entered, so that what they made is removed.
+- **Terminal.** The engine has a process group of its own: Ctrl-C reaches us
+  alone, and ``interrupt`` passes it on once, upon which the engine finishes
+  what runs and stops.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import socket
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tenantry import errorline, faults
+from tenantry.adapters.engine_events import Collector, HoldsData
+from tenantry.adapters.engine_plan import judge
+from tenantry.adapters.engine_process import Processes
+from tenantry.adapters.engine_state import LockHolder, Resource, StateFolder, process_is_dead
+from tenantry.errors import BusyError, DefectError, FailedError, RefusedError, TenantryError, UnavailableError
+from tenantry.model.status import Change, ChangeKind
+from tenantry.ports import Event, OnEvent
+
+__all__ = ["Engine", "UpResult"]
+
+
+def _quiet(_event: Event) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpResult:
+    """What an ``up`` did."""
+
+    changes: tuple[Change, ...]  # made, SAME included
+    drift: tuple[Change, ...]  # found by its refresh, before it was undone
+    outputs: Mapping[str, Any]  # of the stack; those that are secret read "[secret]"
+
+
+class Engine:
+    """One project of stacks in a state folder. Safe to use from several threads, for different stacks."""
+
+    def __init__(
+        self,
+        binary: Path,
+        *,
+        home: Path,
+        state_folder: Path,
+        providers: Mapping[str, int],
+        holds_data: HoldsData = lambda _: False,
+        project: str = "tenantry",
+        parallel: int = 8,
+    ) -> None:
+        """Make an engine; nothing is started or written yet.
+
+        Args:
+            binary: the ``pulumi`` executable.
+            home: PULUMI_HOME, of this engine alone.
+            state_folder: where the stacks' state lies.
+            providers: package name to the port on 127.0.0.1 where it is served.
+            holds_data: says of a type token whether its resources hold client data.
+            project: the Pulumi project that the stacks belong to.
+            parallel: resource operations at once, per run.
+        """
+        self._holds_data = holds_data
+        self._parallel = parallel
+        self._state = StateFolder(state_folder, home=home, project=project)
+        self._processes = Processes(binary, home=home, folder=state_folder, providers=providers)
+
+    # --- operations on a stack ---
+
+    def up(
+        self,
+        stack: str,
+        program: Callable[[], None],
+        *,
+        passphrase: str,
+        on_event: OnEvent = _quiet,
+        refresh: bool = True,
+        may_destroy: bool = False,
+    ) -> UpResult:
+        """Make the stack what the program declares, from a fresh look; create the stack if needed.
+
+        Raises:
+            BusyError: another run holds the stack.
+            RefusedError: data would be destroyed, or is lost; nothing was done.
+            UnavailableError: the engine cannot be run.
+            TenantryError: what a handler or the program raised.
+        """
+        self._init(stack, passphrase)
+        self._state.settle(stack, adopt=False)
+        collector = self._collector(on_event)
+        plan_first = not may_destroy and any(self._holds_data(r.type) for r in self._state.resources(stack))
+        self._run_program(
+            ["up", "--yes", *([] if plan_first else ["--skip-preview"]), *_refresh(refresh)],
+            stack=stack,
+            passphrase=passphrase,
+            program=program,
+            collector=collector,
+            check_plan=(lambda: judge(collector.planned)) if plan_first else None,
+        )
+        return UpResult(changes=collector.applied, drift=collector.drift, outputs=collector.outputs)
+
+    def preview(
+        self,
+        stack: str,
+        program: Callable[[], None],
+        *,
+        passphrase: str,
+        on_event: OnEvent = _quiet,
+        refresh: bool = True,
+    ) -> list[Change]:
+        """Return what ``up`` would do, SAME included. Nothing is changed, and no stack is made."""
+        if not self.exists(stack):
+            with self._aside() as engine:
+                engine._init(stack, passphrase)  # noqa: SLF001 - it is one of ours
+                return engine.preview(
+                    stack, program, passphrase=passphrase, on_event=on_event, refresh=refresh
+                )
+        self._init(stack, passphrase)
+        collector = self._collector(on_event, report_planning=True)
+        self._run_program(
+            ["preview", *_refresh(refresh)],
+            stack=stack,
+            passphrase=passphrase,
+            program=program,
+            collector=collector,
+        )
+        return list(collector.planned)
+
+    def drift(self, stack: str, *, passphrase: str, on_event: OnEvent = _quiet) -> list[Change]:
+        """Return what differs from the state, from a fresh look; the state is not changed.
+
+        A resource that is gone is a DELETE; lost data is an UPDATE of the property "lost".
+        """
+        if not self.exists(stack):
+            return []
+        collector = self._collector(on_event, report_planning=True)
+        self._run_program(
+            ["refresh", "--preview-only"], stack=stack, passphrase=passphrase, collector=collector
+        )
+        return list(collector.drift)
+
+    def destroy(
+        self,
+        stack: str,
+        *,
+        passphrase: str,
+        on_event: OnEvent = _quiet,
+        may_destroy: bool = False,
+    ) -> tuple[Change, ...]:
+        """Delete all resources of the stack, those of interrupted creates too. No stack: nothing to do.
+
+        Raises:
+            RefusedError: something holds data and may_destroy is not set, or the provider
+                does not permit it; in the first case nothing was done.
+        """
+        if not self.exists(stack):
+            return ()
+        self._check_free(stack)
+        self._state.settle(stack, adopt=True)
+        resources = self.resources(stack)
+        if not resources:
+            return ()
+        if not may_destroy:
+            judge([self._deletion(resource) for resource in resources])
+        collector = self._collector(on_event)
+        self._run_program(
+            ["destroy", "--yes", "--skip-preview"], stack=stack, passphrase=passphrase, collector=collector
+        )
+        return collector.applied
+
+    def remove(self, stack: str) -> None:
+        """Remove the stack with its history, backups and settings; look that nothing of its name is left.
+
+        Raises:
+            BusyError: another run holds the stack.
+            RefusedError: it still has resources.
+            FailedError: something is left.
+        """
+        self._check_free(stack)
+        self._state.remove(stack)
+
+    def export(self, stack: str, *, passphrase: str) -> str:
+        """Return the stack's state as JSON text; secrets in it are encrypted."""
+        return self._call(["stack", "export"], stack=stack, passphrase=passphrase)
+
+    # --- looks at a stack, without the engine ---
+
+    def exists(self, stack: str) -> bool:
+        """Say whether the stack is there."""
+        return self._state.exists(stack)
+
+    def resources(self, stack: str) -> list[Resource]:
+        """Return the stack's resources as the checkpoint has them."""
+        return self._state.resources(stack)
+
+    def locked_by(self, stack: str) -> LockHolder | None:
+        """Return who holds the stack's lock, None if nobody."""
+        locks = self._state.locks(stack)
+        return locks[0] if locks else None
+
+    def leftovers(self, stack: str) -> list[Path]:
+        """Return every file and folder of the engine's that carries the stack's name."""
+        return self._state.leftovers(stack)
+
+    # --- locks and cancelling ---
+
+    def break_lock(
+        self,
+        stack: str,
+        *,
+        is_dead: Callable[[int, datetime], bool] = process_is_dead,
+    ) -> list[LockHolder]:
+        """Remove the locks of processes of this host that are proved dead; return whose they were.
+
+        Raises:
+            BusyError: a holder lives, or is on another host.
+        """
+        broken = []
+        for holder in self._state.locks(stack):
+            if holder.host != socket.gethostname() or not is_dead(holder.pid, holder.since):
+                raise _busy(stack, holder)
+            faults.point("before break lock")
+            holder.path.unlink(missing_ok=True)
+            broken.append(holder)
+        return broken
+
+    def interrupt(self, stack: str | None = None, *, at_once: bool = False) -> None:
+        """Ask the runs of a stack, or of all, to finish what they do and stop.
+
+        at_once kills them instead: the next run has to break their lock.
+        """
+        self._processes.interrupt(stack, at_once=at_once)
+
+    # --- parts of these ---
+
+    @contextlib.contextmanager
+    def _aside(self) -> Iterator[Engine]:
+        """Lend an engine like this one with an empty state folder, which is then thrown away."""
+        self._state.prepare()
+        with tempfile.TemporaryDirectory(prefix="preview-", dir=self._state.home) as folder:
+            engine = copy.copy(self)
+            state = StateFolder(Path(folder), home=self._state.home, project=self._state.project)
+            engine._state = state  # noqa: SLF001 - a copy of ourselves
+            engine._processes = self._processes.at(Path(folder))  # noqa: SLF001
+            yield engine
+
+    def _collector(self, on_event: OnEvent, *, report_planning: bool = False) -> Collector:
+        return Collector(holds_data=self._holds_data, on_event=on_event, report_planning=report_planning)
+
+    def _deletion(self, resource: Resource) -> Change:
+        return Change(
+            kind=ChangeKind.DELETE,
+            type=resource.type,
+            name=resource.name,
+            holds_data=self._holds_data(resource.type),
+        )
+
+    def _check_free(self, stack: str) -> None:
+        holder = self.locked_by(stack)
+        if holder is not None:
+            raise _busy(stack, holder)
+
+    def _init(self, stack: str, passphrase: str) -> None:
+        """Make the stack if it is not there yet."""
+        self._state.prepare()
+        self._check_free(stack)
+        if self.exists(stack):
+            self._state.restore_settings(stack)
+            return
+        # Salt without a stack: killed between the two. The passphrase may be another by now.
+        self._state.settings_path(stack).unlink(missing_ok=True)
+        self._call(
+            ["stack", "init", "--no-select", "--secrets-provider=passphrase"],
+            stack=stack,
+            passphrase=passphrase,
+        )
+
+    def _run_program(
+        self,
+        arguments: Sequence[str],
+        *,
+        stack: str,
+        passphrase: str,
+        collector: Collector,
+        program: Callable[[], None] | None = None,
+        check_plan: Callable[[], None] | None = None,
+    ) -> None:
+        """Run an operation with its events, and a program if it needs one; raise what went wrong."""
+        from tenantry.adapters.engine_program import ProgramHost, serve_program  # pulumi is slow to import
+
+        host = ProgramHost(program or _no_program, take=collector.take, check_plan=check_plan)
+        with serve_program(host) as address:
+            client = [f"--client={address}", "--exec-kind=auto.inline"] if program else []
+            code, text = self._processes.run(
+                [
+                    *arguments,
+                    *client,
+                    f"--event-log=tcp://{address}",
+                    f"--parallel={self._parallel}",
+                    "--suppress-progress",
+                    "--suppress-outputs",
+                ],
+                stack=stack,
+                passphrase=passphrase,
+            )
+        if host.raised is not None and not self._processes.was_interrupted(stack):
+            raise _raised(host.raised)
+        if code != 0:
+            raise self._failure(stack, collector=collector, text=text, code=code)
+
+    def _call(self, arguments: Sequence[str], *, stack: str, passphrase: str) -> str:
+        """Run a command of the engine that has no events; return its standard output."""
+        code, text = self._processes.run(arguments, stack=stack, passphrase=passphrase)
+        if code != 0:
+            raise self._failure(stack, collector=None, text=text, code=code)
+        return text
+
+    def _failure(self, stack: str, *, collector: Collector | None, text: str, code: int) -> TenantryError:
+        """Return the error that tells best why a run of the engine failed."""
+        said = " ".join(text.split())
+        holder = self.locked_by(stack)
+        if "the stack is currently locked" in said and holder is not None:
+            return _busy(stack, holder)
+        interrupted = self._processes.was_interrupted(stack)
+        if interrupted or code < 0:
+            what = "was interrupted" if interrupted else f"ended by signal {-code}"
+            return FailedError(
+                f"the run on stack {stack} {what}",
+                hint="run the same command again to finish it",
+                code="interrupted",
+            )
+        ours = collector.error() if collector else None
+        if ours is not None:
+            return ours
+        if "incorrect passphrase" in said:
+            return RefusedError(
+                f"the passphrase of stack {stack} is not the one it was made with",
+                hint="check that the master key and the vault file belong to this workspace",
+                code="wrong-passphrase",
+            )
+        reason = (collector.error_text() if collector else "") or said[-1500:] or "it said nothing"
+        return errorline.decode(reason) or UnavailableError(
+            f"the engine failed ({code}): {reason}", hint="run: tenantry doctor", code="engine-failed"
+        )
+
+
+def _refresh(wanted: bool) -> list[str]:  # noqa: FBT001 - private, one argument
+    return ["--refresh"] if wanted else ["--refresh=false"]
+
+
+def _busy(stack: str, holder: LockHolder) -> BusyError:
+    return BusyError(
+        f"stack {stack} is locked by {holder}",
+        hint="wait until it ends; if it died, the next run takes over",
+        code="stack-locked",
+    )
+
+
+def _raised(error: BaseException) -> TenantryError:
+    """Return what a program raised as an error of ours, without its text if that may hold a value."""
+    if isinstance(error, TenantryError):
+        return error
+    defect = DefectError(f"defect: {type(error).__name__} in the program of the stack")
+    defect.__cause__ = error
+    return defect
+
+
+def _no_program() -> None:
+    """Declare nothing."""

@@ -1,0 +1,203 @@
+"""The engine's event stream, read into changes, progress, outputs and errors."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tenantry import errorline
+from tenantry.errors import TenantryError
+from tenantry.model.status import Change, ChangeKind
+from tenantry.ports import Event, OnEvent
+
+__all__ = ["Collector", "HoldsData"]
+
+HoldsData = Callable[[str], bool]  # of a type token
+
+_KINDS = {
+    "same": ChangeKind.SAME,
+    "create": ChangeKind.CREATE,
+    "update": ChangeKind.UPDATE,
+    "delete": ChangeKind.DELETE,
+    "replace": ChangeKind.REPLACE,
+    "create-replacement": ChangeKind.REPLACE,
+    "delete-replaced": ChangeKind.REPLACE,
+}
+_DOING = {
+    "create": ("creating", "created"),
+    "update": ("updating", "updated"),
+    "delete": ("deleting", "deleted"),
+    "create-replacement": ("replacing", "replaced"),
+    "delete-replaced": ("deleting for replacement", "deleted for replacement"),
+    "refresh": ("looking at", "looked at"),
+    "same": ("", "unchanged"),
+}
+_STACK = "pulumi:pulumi:Stack"
+_ENGINES_OWN = (_STACK, "pulumi:providers:")
+
+
+@dataclass
+class _Seen:
+    """What one phase of a run, planning or applying, said."""
+
+    changes: dict[str, Change] = field(default_factory=dict)
+    drift: dict[str, Change] = field(default_factory=dict)
+    refreshing: set[str] = field(default_factory=set)
+
+
+class Collector:
+    """Gathers the events of one run. Used from the stream's thread and the caller's."""
+
+    def __init__(self, *, holds_data: HoldsData, on_event: OnEvent, report_planning: bool) -> None:
+        """Make a collector.
+
+        Args:
+            holds_data: says of a type token whether its resources hold client data.
+            on_event: told of each step.
+            report_planning: tell the steps of a plan too; for a preview.
+        """
+        self._holds_data = holds_data
+        self._on_event = on_event
+        self._report_planning = report_planning
+        self._lock = threading.Lock()
+        self._planned = _Seen()
+        self._applied = _Seen()
+        self._errors: list[tuple[str, str]] = []
+        self.outputs: dict[str, Any] = {}
+
+    @property
+    def planned(self) -> tuple[Change, ...]:
+        """The changes that a plan would make, in its order."""
+        with self._lock:
+            return tuple(self._planned.changes.values())
+
+    @property
+    def applied(self) -> tuple[Change, ...]:
+        """The changes that were made."""
+        with self._lock:
+            return tuple(self._applied.changes.values())
+
+    @property
+    def drift(self) -> tuple[Change, ...]:
+        """What a refresh found to differ from the state."""
+        with self._lock:
+            return tuple({**self._planned.drift, **self._applied.drift}.values())
+
+    def take(self, line: str) -> None:
+        """Take one event as JSON."""
+        event: dict[str, Any] = json.loads(line)
+        if step := event.get("resourcePreEvent"):
+            self._begin(step["metadata"], self._seen(step))
+        elif step := event.get("resOutputsEvent"):
+            self._end(step["metadata"], self._seen(step), planning=bool(step.get("planning")))
+        elif (diagnostic := event.get("diagnosticEvent")) and diagnostic["severity"] == "error":
+            with self._lock:
+                self._errors.append((diagnostic.get("urn", ""), diagnostic["message"]))
+
+    def error(self) -> TenantryError | None:
+        """Return the first error of ours that a resource met, naming the resource; None if there is none."""
+        with self._lock:
+            told = list(self._errors)
+        found: dict[str, TenantryError] = {}
+        for urn, text in told:
+            decoded = errorline.decode(text)
+            if decoded is not None:
+                found.setdefault(urn, decoded)
+        if not found:
+            return None
+        urn, first = next(iter(found.items()))
+        prefix = f"{_label(_type(urn), _name(urn))}: " if urn else ""
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        return type(first)(f"{prefix}{first.message}{more}", hint=first.hint, code=first.code)
+
+    def error_text(self) -> str:
+        """Return what the engine itself complained of, as one line; "" if of nothing."""
+        with self._lock:
+            return "; ".join(" ".join(text.split()) for _, text in self._errors)[:2000]
+
+    def _seen(self, step: Mapping[str, Any]) -> _Seen:
+        return self._planned if step.get("planning") else self._applied
+
+    def _begin(self, step: Mapping[str, Any], seen: _Seen) -> None:
+        if step["type"].startswith(_ENGINES_OWN):
+            return
+        operation = step["op"]
+        with self._lock:
+            if operation == "refresh":
+                seen.refreshing.add(step["urn"])
+                return
+            if seen is self._planned:
+                self._note(seen.changes, step)
+        if seen is self._applied or self._report_planning:
+            self._tell(step, done=False)
+
+    def _end(self, step: Mapping[str, Any], seen: _Seen, *, planning: bool) -> None:
+        if step["type"] == _STACK and not planning:
+            outputs = (step.get("new") or {}).get("outputs") or {}
+            self.outputs = {key: _told_value(value) for key, value in outputs.items()}
+        if step["type"].startswith(_ENGINES_OWN):
+            return
+        with self._lock:
+            if step["urn"] in seen.refreshing:
+                seen.refreshing.discard(step["urn"])
+                self._note_drift(seen.drift, step)
+                return
+            if seen is self._applied:
+                self._note(seen.changes, step)
+        if seen is self._applied:
+            self._tell(step, done=True)
+
+    def _note_drift(self, drift: dict[str, Change], step: Mapping[str, Any]) -> None:
+        """Note what a look found; only a refresh on its own says in "op" what that was."""
+        if step.get("new") is None:
+            self._note(drift, {**step, "op": "delete"})
+        elif step.get("detailedDiff"):
+            self._note(drift, {**step, "op": "update"})
+
+    def _note(self, changes: dict[str, Change], step: Mapping[str, Any]) -> None:
+        kind = _KINDS.get(step["op"])
+        if kind is None:
+            return
+        urn = step["urn"]
+        old = changes.get(urn)
+        if old is not None and old.kind is ChangeKind.REPLACE:
+            kind = ChangeKind.REPLACE
+        paths = step.get("detailedDiff") or step.get("diffs") or step.get("keys") or ()
+        names = _property_names(paths) or (old.properties if old else ())
+        changes[urn] = Change(
+            kind=kind,
+            type=step["type"],
+            name=_name(urn),
+            properties=names if kind in {ChangeKind.UPDATE, ChangeKind.REPLACE} else (),
+            holds_data=self._holds_data(step["type"]),
+        )
+
+    def _tell(self, step: Mapping[str, Any], *, done: bool) -> None:
+        texts = _DOING.get(step["op"])
+        if texts is None or not texts[done]:
+            return
+        self._on_event(Event(text=texts[done], resource=_label(step["type"], _name(step["urn"])), done=done))
+
+
+def _told_value(value: Any) -> Any:
+    return "[secret]" if isinstance(value, dict) and "ciphertext" in value else value
+
+
+def _property_names(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the properties that paths such as "a.b[0]" lead through."""
+    return tuple(sorted({path.split(".")[0].split("[")[0] for path in paths}))
+
+
+def _name(urn: str) -> str:
+    return urn.rpartition("::")[2]
+
+
+def _type(urn: str) -> str:
+    return urn.split("::")[2].rpartition("$")[2] if urn.count("::") >= 3 else ""  # noqa: PLR2004
+
+
+def _label(token: str, name: str) -> str:
+    return f"{token.rpartition(':')[2]} {name}".strip()
