@@ -1,0 +1,469 @@
+"""Services under the supervisor of a host: started, stopped, changed, removed.
+
+A service's folder is made whole beside the scan folder and renamed into it, so a
+kill in between leaves no half of one. A process that dies comes back by itself.
+
+What is removed is proved to be gone: s6-supervise, logger and every process
+that still holds the service's lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tenantry.errors import FailedError
+from tenantry.providers.host import processes, service_files
+from tenantry.providers.host.executor import Executor
+from tenantry.providers.host.layout import HostLayout
+from tenantry.providers.host.limits import cgroups_of
+from tenantry.providers.host.service_files import Service
+from tenantry.providers.host.supervisor import Supervisor, listens, locked, wait_until
+
+__all__ = ["JANITOR", "ProcessStatus", "Supervised", "service_ids"]
+
+JANITOR = "janitor"  # the service that rotates logs by age; one per host
+_START_SECONDS = 30
+_JANITOR_SCRIPT = """
+for file in "$1"/*/log/retention; do
+  [ -f "$file" ] || continue
+  read -r uid days folder <"$file"
+  user="--reuid=$uid --regid=$uid --clear-groups"; [ "$uid" = - ] && user=
+  s6-svc -a "${file%/retention}" 2>/dev/null
+  setpriv $user -- find "$folder" -maxdepth 1 -type f -name '@*' -mmin +$((days * 1440)) -delete
+done
+exec sleep 21600
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessStatus:
+    """A service as the supervisor sees it."""
+
+    up: bool
+    pid: int | None
+    wanted: bool  # False: stopped on purpose, by us or by hand
+    since: float  # Unix time of the last change between up and down
+    exit_code: int | None  # while it is down: how it ended; None: by a signal
+    exit_signal: str  # while it is down: the signal that ended it, "" if none
+    settled: bool  # it is the program, no more the script that leads to it
+    current: bool  # it runs what the service's folder describes now
+
+
+def service_ids(layout: HostLayout, opaque: str = "") -> Sequence[str]:
+    """Return the services of an instance (of all, without a name) that the scan folder holds."""
+    if not layout.services.is_dir():
+        return []
+    names = sorted(path.name for path in layout.services.iterdir() if not path.name.startswith("."))
+    return [name for name in names if name.startswith(opaque)]
+
+
+class Supervised:
+    """Runs services under the host's supervisor."""
+
+    def __init__(
+        self, executor: Executor, layout: HostLayout, *, supervisor: Supervisor | None = None
+    ) -> None:
+        """Keep what is needed; the supervisor is started with the first service."""
+        self._executor = executor
+        self._layout = layout
+        self._supervisor = supervisor or Supervisor(executor, layout)
+
+    def ensure(
+        self,
+        id: str,  # noqa: A002 - the word that callers know it by
+        *,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        uid: int | None,
+        cwd: Path,
+        stop_signal: str = "SIGTERM",
+        grace_seconds: int = 20,
+        log_folder: Path | None = None,
+        log_retention_days: int = 90,
+        clean_exit_codes: Sequence[int] = (0,),
+        opaque: str = "",
+        low_ports: bool = False,
+        wanted: bool = True,
+        ready: Callable[[], bool] | None = None,
+        ready_seconds: float = _START_SECONDS,
+    ) -> None:
+        """Make a service what is asked for and start it; it restarts only when something changed.
+
+        Args:
+            id: names the service, unique on the host: "<opaque>-web".
+            argv: the program, absolute, and its arguments; never a secret.
+            env: the whole environment; may hold secrets, kept on tmpfs for root alone.
+            uid: user and group to run as; None: the invoking user.
+            cwd: where it starts.
+            stop_signal: what asks it to end, "SIGTERM".
+            grace_seconds: from the stop signal to SIGKILL.
+            log_folder: of its rotated output, made if need be; None: the output is thrown away.
+            log_retention_days: log files older than this are deleted.
+            clean_exit_codes: kept for whoever judges how it ended.
+            opaque: the instance whose limits it joins.
+            low_ports: whether it may listen below 1024 without being root.
+            wanted: False leaves it there, stopped.
+            ready: says whether it serves; asked until it does.
+            ready_seconds: how long it may take until then.
+
+        Raises:
+            FailedError: it does not come up or does not become ready.
+        """
+        service = Service(
+            id=id,
+            argv=tuple(argv),
+            env=dict(env),
+            uid=uid,
+            cwd=cwd,
+            stop_signal=stop_signal,
+            grace_seconds=grace_seconds,
+            clean_exit_codes=tuple(clean_exit_codes),
+            log_folder=log_folder,
+            log_retention_days=log_retention_days,
+            wanted=wanted,
+            cgroups=cgroups_of(self._layout, opaque) if opaque else (),
+            low_ports=low_ports,
+        )
+        started = self.apply(service)
+        if started or (wanted and ready is not None):
+            self._await(service, ready, ready_seconds)
+
+    def apply(self, service: Service) -> bool:
+        """Write a service's folder where it differs, and start, restart or stop it accordingly.
+
+        Returns:
+            whether it was started; then it may still be on its way up.
+        """
+        self._supervisor.ensure_running()
+        if service.log_folder is not None:
+            self._log_folder(service.log_folder, service.uid)
+            self._ensure_janitor()
+        with locked(self._layout.runtime / ".services.lock"):
+            self._write(service)
+        if not wait_until(lambda: self._supervise_listens(service.id), seconds=20):
+            raise FailedError(
+                f"the supervisor does not take up {service.id}",
+                hint=f"read {self._layout.runtime / 'supervisor.log'}",
+                code="process-not-supervised",
+            )
+        self._renew_logger(service)
+        if not service.wanted:
+            self.stop(service.id)
+            return False
+        status = self._settled(service.id)
+        if status is not None and status.up and status.current and status.wanted:
+            return False
+        if status is not None and status.up:
+            self._down(service.id)
+        self._control(service.id, "-u")
+        return True
+
+    def _settled(self, service_id: str) -> ProcessStatus | None:
+        """Return how a service is, once its script has made way for the program (or the grace is over)."""
+        seen: list[ProcessStatus | None] = []
+
+        def settled() -> bool:
+            seen.append(self.look(service_id))
+            return seen[-1] is None or not seen[-1].up or seen[-1].settled
+
+        wait_until(settled, seconds=_START_SECONDS)
+        return seen[-1]
+
+    def status(self, service_id: str) -> tuple[bool, int | None]:
+        """Return whether a service's process runs, and its pid."""
+        found = self.look(service_id)
+        return (False, None) if found is None else (found.up, found.pid)
+
+    def look(self, service_id: str) -> ProcessStatus | None:
+        """Return how a service is; None: the supervisor does not have it."""
+        if not self._supervise_listens(service_id):
+            return None
+        fields = "up,wantedup,pid,exitcode,signal,updownfor"
+        ran = self._executor.run(
+            ["s6-svstat", "-o", fields, str(self._folder(service_id))], effect=False, check=False
+        )
+        words = ran.out.split()
+        if ran.code != 0 or len(words) != len(fields.split(",")):
+            return None
+        pid = int(words[2]) if words[2] != "-1" else None
+        return ProcessStatus(
+            up=words[0] == "true",
+            pid=pid,
+            wanted=words[1] == "true",
+            since=time.time() - int(words[5]),
+            exit_code=int(words[3]) if words[3] != "-1" else None,
+            exit_signal="" if words[4] == "NA" else words[4],
+            settled=pid is not None and not _on_its_way(pid),
+            current=pid is not None and self._started(service_id) == (self._digest(service_id), str(pid)),
+        )
+
+    def start(self, service_id: str) -> None:
+        """Start a service that is there, now and whenever the supervisor starts."""
+        self._executor.remove(self._folder(service_id) / "down")
+        self._control(service_id, "-u")
+        wait_until(lambda: self.status(service_id)[0], seconds=_START_SECONDS)
+
+    def stop(self, service_id: str) -> None:
+        """Stop a service and keep it stopped; return when its process is gone."""
+        folder = self._folder(service_id)
+        if not folder.is_dir():
+            return
+        self._executor.write(folder / "down", "", mode=0o600)
+        if self._supervise_listens(service_id):
+            self._down(service_id)
+
+    def restart(self, service_id: str) -> None:
+        """Stop a service and start it again; return when it is up."""
+        self._down(service_id)
+        self._control(service_id, "-u")
+        wait_until(lambda: self.status(service_id)[0], seconds=_START_SECONDS)
+
+    def rotate_log(self, service_id: str) -> None:
+        """Close the log file that is written to; return when a new one is.
+
+        Raises:
+            FailedError: the service has no logger that runs.
+        """
+        folder = self._folder(service_id)
+        service, _ = self.described(service_id)
+        if (
+            service is None
+            or service.log_folder is None
+            or not listens(folder / "log" / "supervise" / "control")
+        ):
+            raise FailedError(f"{service_id} has no logger that runs", code="no-logger")
+        current = service.log_folder / "current"
+        before = current.stat().st_ino if current.exists() else 0
+        if before and current.stat().st_size:
+            self._executor.run(["s6-svc", "-a", str(folder / "log")])
+            wait_until(lambda: current.exists() and current.stat().st_ino != before, seconds=5)
+
+    def remove(self, service_id: str) -> None:
+        """Stop a service and take it away, with everything that it left running."""
+        folder, away = self._folder(service_id), self._workshop / f"{service_id}.old"
+        if self._supervise_listens(service_id):
+            self._down(service_id)
+        if folder.exists():
+            self._executor.remove(away)
+            self._executor.folder(self._workshop, mode=0o700)
+            self._executor.rename(folder, away)
+        if self._supervisor.running():
+            self._supervisor.rescan()
+        self._end_all(service_id)
+        for rest in (away, self._workshop / f"{service_id}.new", self._lock(service_id)):
+            self._executor.remove(rest)
+
+    def logs(self, service_id: str) -> bool:
+        """Say whether a service's output arrives in its log folder; True for one that has none.
+
+        The logger holds its folder open: were that deleted, it would go on writing to nowhere.
+        """
+        service, _ = self.described(service_id)
+        return service is None or service.log_folder is None or (service.log_folder / "current").exists()
+
+    def environment(self, service_id: str) -> dict[str, str]:
+        """Return the environment that a service is started with; it may hold secrets."""
+        with contextlib.suppress(OSError, ValueError):
+            return dict(json.loads((self._folder(service_id) / "env.json").read_text()))
+        return {}
+
+    def described(self, service_id: str) -> tuple[Service | None, bool]:
+        """Return the service that its folder describes, and whether every file is as we wrote it."""
+        folder = self._folder(service_id)
+        try:
+            told = json.loads((folder / "definition.json").read_text())
+            wanted = not (folder / "down").exists()
+            service = service_files.from_definition(
+                service_id, told, env=self.environment(service_id), wanted=wanted
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return None, False
+        return service, not self._differing(service)
+
+    # Below: the parts of the above.
+
+    @property
+    def _workshop(self) -> Path:
+        """Where folders of services are made, beside the scan folder (rename needs one file system)."""
+        return self._layout.runtime / ".services"
+
+    def _folder(self, service_id: str) -> Path:
+        return self._layout.services / service_id
+
+    def _lock(self, service_id: str) -> Path:
+        return self._workshop / f"{service_id}.lock"
+
+    def _supervise_listens(self, service_id: str) -> bool:
+        return listens(self._folder(service_id) / "supervise" / "control")
+
+    def _digest(self, service_id: str) -> str:
+        service, _ = self.described(service_id)
+        return "" if service is None else service_files.digest(service)
+
+    def _started(self, service_id: str) -> tuple[str, str]:
+        """Return digest and pid that the last run of the service wrote down."""
+        try:
+            words = (self._folder(service_id) / "started").read_text().split()
+        except OSError:
+            words = []
+        return (words[0], words[1]) if len(words) == 2 else ("", "")  # noqa: PLR2004
+
+    def _log_folder(self, folder: Path, uid: int | None) -> None:
+        for path in (folder.parent, folder):
+            if not path.is_dir():
+                self._executor.folder(path, mode=0o700, uid=uid)
+
+    def _renew_logger(self, service: Service) -> None:
+        """Start the logger anew if its folder was deleted under it; a new one gets its time."""
+        log = self._folder(service.id) / "log"
+        if wait_until(lambda: self.logs(service.id), seconds=2) or not listens(log / "supervise" / "control"):
+            return
+        self._executor.run(["s6-svc", "-r", str(log)], check=False)
+        wait_until(lambda: self.logs(service.id), seconds=10)
+
+    def _ensure_janitor(self) -> None:
+        if not self._supervise_listens(JANITOR):
+            argv = ("/bin/sh", "-c", _JANITOR_SCRIPT, JANITOR, str(self._layout.services))
+            self.apply(Service(id=JANITOR, argv=argv))
+
+    def _differing(self, service: Service) -> dict[str, tuple[str, int]]:
+        """Return the files that are not what the service asks for."""
+        folder = self._folder(service.id)
+        wanted = service_files.render(service, lock=self._lock(service.id))
+        return {name: file for name, file in wanted.items() if _on_disk(folder / name) != file}
+
+    def _write(self, service: Service) -> None:
+        self._executor.folder(self._workshop, mode=0o700)
+        if not self._lock(service.id).exists():
+            self._executor.write(self._lock(service.id), "", mode=0o600)
+        folder = self._folder(service.id)
+        if not folder.is_dir():
+            self._create(service)
+        else:
+            for name, (text, mode) in self._differing(service).items():
+                self._executor.write(folder / name, text, mode=mode)
+            if service.wanted and (folder / "down").exists():
+                self._executor.remove(folder / "down")
+        if not self._supervise_listens(service.id):
+            self._supervisor.rescan()
+
+    def _create(self, service: Service) -> None:
+        self._end_deleted(service.id)
+        new = self._workshop / f"{service.id}.new"
+        self._executor.remove(new)
+        self._executor.folder(new, mode=0o700)
+        if service.log_folder is not None:
+            self._executor.folder(new / "log", mode=0o700)
+        for name, (text, mode) in service_files.render(service, lock=self._lock(service.id)).items():
+            self._executor.write(new / name, text, mode=mode)
+        self._executor.rename(new, self._folder(service.id))
+        self._supervisor.rescan()
+
+    def _control(self, service_id: str, *letters: str) -> None:
+        self._executor.run(["s6-svc", *letters, str(self._folder(service_id))])
+
+    def _down(self, service_id: str) -> None:
+        """Stop the process: stop signal, grace, SIGKILL; return when it and its children are gone."""
+        service, _ = self.described(service_id)
+        limit = 2 * (service.grace_seconds if service else 20) + 15
+        self._executor.run(["s6-svc", "-d", str(self._folder(service_id))], check=False)
+
+        def down() -> bool:
+            status = self.look(service_id)
+            if status is None:  # its supervision was killed and answers no more; see _end_all
+                return True
+            return not status.up and not status.wanted and self._unlocked(service_id)
+
+        if not wait_until(down, seconds=limit):
+            raise FailedError(
+                f"the process {service_id} does not stop within {limit} s",
+                hint="it may wait for a disk; look with ps, then run the command again",
+                code="process-stuck",
+            )
+
+    def _unlocked(self, service_id: str) -> bool:
+        """Say whether nothing of a service runs that holds its lock."""
+        try:
+            descriptor = os.open(self._lock(service_id), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(descriptor)
+        return True
+
+    def _await(self, service: Service, ready: Callable[[], bool] | None, seconds: float) -> None:
+        def settled() -> bool:
+            status = self.look(service.id)
+            running = status is not None and status.up and status.settled and status.current
+            return running and (ready is None or ready())
+
+        good = wait_until(settled, seconds=seconds)
+        if good and ready is None:  # it may be one that dies at once: look again a little later
+            before = self.status(service.id)
+            time.sleep(0.25)
+            good = before[0] and self.status(service.id) == before
+        if not good:
+            where = "" if service.log_folder is None else f"read {service.log_folder}/current"
+            raise FailedError(
+                f"the process {service.id} did not come up within {seconds:.0f} s",
+                hint=where,
+                code="process-down",
+            )
+
+    def _end_deleted(self, service_id: str) -> None:
+        """End the supervision of a folder that was deleted by hand.
+
+        Its program is left to the next run script, which ends it with the right signal.
+        """
+        for part in (f"{service_id} (deleted)", f"{service_id}/log (deleted)"):
+            for pid in processes.in_folder(self._layout.services / part):
+                self._kill(pid, signal.SIGKILL)
+
+    def _end_all(self, service_id: str) -> None:
+        """End whatever of a service still runs: its supervision, its logger, holders of its lock."""
+        away = self._workshop / f"{service_id}.old"
+
+        def left() -> list[int]:
+            holders = processes.opened(self._lock(service_id)) if self._lock(service_id).exists() else []
+            return [*processes.in_folder(away), *processes.in_folder(self._folder(service_id)), *holders]
+
+        for number in (None, signal.SIGTERM, signal.SIGKILL):
+            if number is not None:
+                for pid in left():
+                    self._kill(pid, number)
+            if wait_until(lambda: not left(), seconds=5):
+                return
+        raise FailedError(
+            f"processes of {service_id} do not end: {', '.join(map(str, left()))}",
+            hint="they may wait for a disk; look with ps, then run the command again",
+            code="process-stuck",
+        )
+
+    def _kill(self, pid: int, number: signal.Signals) -> None:
+        with self._executor.effect(f"signal {number.name}"), contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _on_its_way(pid: int) -> bool:
+    """Say whether a process is still the run script, not yet the program."""
+    words = processes.command(pid)  # empty for a moment in the middle of an exec
+    return not words or words[-1] == "./run" or words[0] == "/usr/bin/setpriv"
+
+
+def _on_disk(path: Path) -> tuple[str, int] | None:
+    try:
+        return path.read_text(), path.stat().st_mode & 0o777
+    except OSError:
+        return None

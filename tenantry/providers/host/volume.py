@@ -1,0 +1,378 @@
+# ruff: noqa: ARG002 - the signatures are those of Handler
+"""The instance's home, encrypted from its first byte where the kernel allows.
+
+What is tried, in this order:
+
+1. LUKS needs device-mapper, which not every kernel has. It is deliberately not
+   done yet: it could not be proved, and the next two give the same erasure by key.
+2. ``native``: the file system of the home encrypts by itself (fscrypt).
+3. ``loop``: an ext4 image beside the home whose one folder is encrypted with
+   fscrypt, mounted on the home. The image is sparse and limits the space too.
+4. ``none``: a plain folder; ``encrypted`` is false and ``why`` says why.
+
+The key (a text of the instance's vault) goes to the kernel by a system
+call and nowhere else. After a reboot the home is not mounted, which is drift
+until it is opened again. A volume that is gone is never made anew.
+
+A kill can leave a half: an image without its final name (made anew), or the
+image mounted at its place of work (``<image>.mnt``), which the next run uses.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from tenantry.errors import FailedError, RefusedError
+from tenantry.providers.handler import Inputs, Observed, check_known
+from tenantry.providers.host import fscrypt, mounts, processes
+from tenantry.providers.host.account import end_processes
+from tenantry.providers.host.executor import Executor
+from tenantry.providers.host.folder import data_lost
+from tenantry.providers.host.layout import HostLayout
+from tenantry.providers.host.supervisor import locked, wait_until
+
+__all__ = ["Volume", "VolumeState", "is_closed", "observe", "why_not_encrypted"]
+
+_GIB = 1024**3
+_UNMOUNT_SECONDS = 20
+_OPTIONS = "loop,nosuid,nodev,noatime"
+
+
+@dataclass(frozen=True, kw_only=True)
+class VolumeState:
+    """A volume as it is."""
+
+    method: str  # "native", "loop", "none"; "" when there is nothing
+    usable: bool  # mounted, and its key is in the kernel
+    encrypted: bool
+    size_gib: int | None  # None: not limited
+
+
+def observe(path: Path, image: Path) -> VolumeState:
+    """Look at a volume; the method is what is there, not what was once chosen."""
+    if image.exists():
+        usable = mounts.is_mounted_from(path, image) and _open(path)
+        size = image.stat().st_size // _GIB
+        return VolumeState(method="loop", usable=usable, encrypted=True, size_gib=size)
+    if not path.is_dir():
+        return VolumeState(method="", usable=False, encrypted=False, size_gib=None)
+    if fscrypt.identifier_of(path) is not None:
+        return VolumeState(method="native", usable=_open(path), encrypted=True, size_gib=None)
+    return VolumeState(method="none", usable=True, encrypted=False, size_gib=None)
+
+
+def is_closed(layout: HostLayout, opaque: str) -> bool:
+    """Say whether an instance's volume is there but not open: its data are out of reach, not lost."""
+    state = observe(layout.home(opaque), layout.volume(opaque))
+    return state.method != "" and not state.usable
+
+
+def _open(path: Path) -> bool:
+    identifier = fscrypt.identifier_of(path)
+    return identifier is not None and fscrypt.has_key(path, identifier)
+
+
+class Volume:
+    """The encrypted home of one instance.
+
+    Inputs: path, image, sizeGib, uid (or null), method ("auto" or "none"), key (secret,
+    32 to 64 characters). Outputs: method, encrypted, why, mounted.
+    """
+
+    type: ClassVar[str] = "Volume"
+    holds_data: ClassVar[bool] = True
+    replace_on: ClassVar[frozenset[str]] = frozenset({"path", "image", "key"})
+    secret_inputs: ClassVar[frozenset[str]] = frozenset({"key"})
+
+    def __init__(self, executor: Executor, layout: HostLayout) -> None:
+        """Keep what is needed."""
+        self._executor = executor
+        self._layout = layout
+
+    def check(self, inputs: Inputs) -> Sequence[tuple[str, str]]:
+        """Return (property, what is wrong) pairs."""
+        failures = check_known(inputs, ("path", "image", "sizeGib", "method", "key"))
+        key = inputs.get("key")
+        if isinstance(key, str) and not fscrypt.LEAST_KEY_BYTES <= len(key.encode()) <= fscrypt.KEY_BYTES:
+            failures.append(("key", f"must have {fscrypt.LEAST_KEY_BYTES} to {fscrypt.KEY_BYTES} characters"))
+        if inputs.get("method", "auto") not in ("auto", "none"):
+            failures.append(("method", 'must be "auto" or "none"'))
+        return failures
+
+    def create(self, inputs: Inputs) -> tuple[str, dict[str, Any]]:
+        """Make it, or open what is there."""
+        path, image = _paths(inputs)
+        method, why = observe(path, image).method, ""
+        if method in ("", "none"):
+            method, why = self._choose(inputs)
+        self._note(image, method)
+        if method == "loop":
+            self._make_image(image, int(inputs["sizeGib"]))
+            self._open_image(inputs)
+        elif method == "native":
+            self._open_native(inputs)
+        else:
+            self._executor.folder(path, mode=0o700, uid=_uid(inputs))
+        return str(path), self._outputs(inputs, why)
+
+    def read(self, resource_id: str, inputs: Inputs) -> Observed | None:
+        """Look at it; ``mounted`` is false in the inputs when it must be opened again.
+
+        Raises:
+            FailedError: data-lost, when what holds the data is gone.
+        """
+        path = Path(inputs["path"])
+        state = self._not_lost(inputs)
+        observed = dict(inputs)
+        if state.size_gib is not None:
+            observed["sizeGib"] = state.size_gib
+        if not state.usable:
+            observed["mounted"] = False
+        elif _uid(inputs) is not None and path.stat().st_uid != _uid(inputs):
+            observed["uid"] = path.stat().st_uid
+        return Observed(inputs=observed, outputs=self._outputs(inputs, ""))
+
+    def update(self, resource_id: str, old: Inputs, new: Inputs) -> dict[str, Any]:
+        """Open it again, grow it, put its owner right.
+
+        Raises:
+            RefusedError: it would have to shrink, or may not grow.
+            FailedError: data-lost, or the key is not the one it was made with.
+        """
+        state = self._not_lost(new)
+        if state.size_gib is not None and int(new["sizeGib"]) < state.size_gib:
+            raise RefusedError(
+                f"the volume has {state.size_gib} GiB and cannot shrink to {int(new['sizeGib'])} GiB",
+                hint="keep limits.disk_gib as it is",
+                code="volume-shrinks",
+            )
+        if state.size_gib is not None and int(new["sizeGib"]) > state.size_gib and not _may_resize():
+            raise RefusedError(
+                f"the volume cannot grow to {int(new['sizeGib'])} GiB: root lacks CAP_SYS_RESOURCE here",
+                hint="keep limits.disk_gib as it is, or run it where root has all capabilities",
+                code="volume-cannot-grow",
+            )
+        return self.create(new)[1]
+
+    def delete(self, resource_id: str, inputs: Inputs) -> None:
+        """Unmount and remove it, image and key in the kernel too.
+
+        Raises:
+            FailedError: somebody holds it; the message names the processes.
+        """
+        path, image = _paths(inputs)
+        uid = _uid(inputs)
+        if uid is not None and os.geteuid() == 0:
+            end_processes(self._executor, uid)  # what still runs of the instance would keep it busy
+        self._unmount(path)
+        self._unmount(_workplace(image))
+        self._detach(image)
+        if path.is_dir():
+            identifier = fscrypt.identifier_of(path)
+            self._executor.remove(path)
+            if identifier is not None:
+                with self._executor.effect("remove the key from the kernel"):
+                    fscrypt.remove_key(path.parent, identifier)
+        for rest in (image, _unfinished(image), _workplace(image), _noted(image)):
+            self._executor.remove(rest)
+
+    def _choose(self, inputs: Inputs) -> tuple[str, str]:
+        """Return the method for a new volume, and why it is not a better one."""
+        path = Path(inputs["path"])
+        noted = _noted_method(Path(inputs["image"]))
+        if noted:
+            return noted, ""
+        if inputs["method"] == "none":
+            return "none", "encryption is switched off in the spec"
+        if path.is_dir() and any(path.iterdir()):
+            return "none", "the folder held files already; what is there cannot be encrypted afterwards"
+        if fscrypt.supported(path.parent):
+            return "native", ""
+        why = _no_loop()
+        return ("none", why) if why else ("loop", "")
+
+    def _outputs(self, inputs: Inputs, why: str) -> dict[str, Any]:
+        state = observe(*_paths(inputs))
+        if state.method == "none" and not why:
+            off = inputs["method"] == "none"
+            why = "encryption is switched off in the spec" if off else _no_loop() or "it was made so"
+        return {"method": state.method, "encrypted": state.encrypted, "why": why, "mounted": state.usable}
+
+    def _note(self, image: Path, method: str) -> None:
+        """Write the method down, so that a volume that is gone is not taken for a new one."""
+        if not image.parent.is_dir():
+            self._executor.folder(image.parent, mode=0o700)
+        if _noted_method(image) != method:
+            self._executor.write(_noted(image), method + "\n", mode=0o600)
+
+    def _not_lost(self, inputs: Inputs) -> VolumeState:
+        path, image = _paths(inputs)
+        state = observe(path, image)
+        noted = _noted_method(image)
+        if state.method == "" or (noted not in ("", state.method)):
+            raise data_lost(f"the volume of {path}")
+        return state
+
+    def _make_image(self, image: Path, size_gib: int) -> None:
+        new = _unfinished(image)
+        if not image.exists():
+            self._executor.write(new, "", mode=0o600)
+            with self._executor.effect("truncate image"):
+                os.truncate(new, size_gib * _GIB)
+            options = "lazy_itable_init=1,lazy_journal_init=1,nodiscard"
+            self._executor.run(["mkfs.ext4", "-q", "-O", "encrypt", "-m", "0", "-E", options, str(new)])
+            self._executor.rename(new, image)
+        elif image.stat().st_size < size_gib * _GIB:
+            with self._executor.effect("truncate image"):
+                os.truncate(image, size_gib * _GIB)
+
+    def _open_image(self, inputs: Inputs) -> None:
+        """Mount the image at its place of work, unlock it, and show its one folder at the home."""
+        path, image = _paths(inputs)
+        work = _workplace(image)
+        with locked(image.parent / ".lock"):  # mounts that race for a loop device can fail
+            if not mounts.is_mounted_from(path, image) or not _open(path):
+                self._unmount(path)
+                self._executor.folder(work, mode=0o700)
+                if not mounts.is_mounted_from(work, image):
+                    self._mount(image, work)
+                self._unlock(work, work / "data", inputs)
+                self._executor.folder(path, mode=0o700)
+                self._executor.run(["mount", "--bind", str(work / "data"), str(path)])
+            self._unmount(work)
+        self._executor.remove(work)
+        self._executor.folder(path, mode=0o700, uid=_uid(inputs))
+        self._grow(path, image)
+
+    def _mount(self, image: Path, work: Path) -> None:
+        for attempt in range(5):
+            ran = self._executor.run(["mount", "-o", _OPTIONS, str(image), str(work)], check=False)
+            if ran.code == 0:
+                return
+            time.sleep(0.2 * (attempt + 1))
+        raise FailedError(
+            f"{image} cannot be mounted: {ran.err.strip()[-300:]}",
+            hint=f"check it: e2fsck -n {image}",
+            code="mount-failed",
+        )
+
+    def _unlock(self, mount: Path, folder: Path, inputs: Inputs) -> None:
+        """Add the key and make sure that the folder is encrypted under it, and no other."""
+        with self._executor.effect("add key"):
+            identifier = fscrypt.add_key(mount, str(inputs["key"]).encode())
+        self._executor.folder(folder, mode=0o700, uid=_uid(inputs))
+        if fscrypt.identifier_of(folder) is None:
+            with self._executor.effect("protect folder"):
+                fscrypt.protect(folder, identifier)
+        if fscrypt.identifier_of(folder) != identifier:
+            fscrypt.remove_key(mount, identifier)
+            raise FailedError(
+                f"the key in the vault is not the one that {inputs['path']} was encrypted with",
+                hint="restore the vault's file that belongs to this volume",
+                code="wrong-volume-key",
+            )
+
+    def _open_native(self, inputs: Inputs) -> None:
+        path = Path(inputs["path"])
+        self._unlock(path.parent, path, inputs)
+
+    def _grow(self, path: Path, image: Path) -> None:
+        """Let the file system have all of its image; a kill may have come in between."""
+        device = mounts.loop_of(image)
+        size = os.statvfs(path)
+        if device is not None and size.f_blocks * size.f_frsize < image.stat().st_size * 0.9:
+            self._executor.run(["losetup", "--set-capacity", str(device)])
+            self._executor.run(["resize2fs", str(device)])
+
+    def _unmount(self, place: Path) -> None:
+        """Take away every mount at a place; busy ones are tried again for a while."""
+
+        def gone() -> bool:
+            if not mounts.is_mounted(place):
+                return True
+            self._executor.run(["umount", str(place)], check=False)
+            return not mounts.is_mounted(place)
+
+        if not wait_until(gone, seconds=_UNMOUNT_SECONDS):
+            raise FailedError(
+                f"{place} cannot be unmounted: {_holders(place)}",
+                hint="end these processes, then run the command again",
+                code="volume-busy",
+            )
+
+    def _detach(self, image: Path) -> None:
+        """Wait until no loop device has the image; the kernel lets go with the last mount."""
+        if wait_until(lambda: mounts.loop_of(image) is None, seconds=_UNMOUNT_SECONDS / 2):
+            return
+        device = mounts.loop_of(image)
+        if device is not None:
+            self._executor.run(["losetup", "--detach", str(device)], check=False)
+        if not wait_until(lambda: mounts.loop_of(image) is None, seconds=_UNMOUNT_SECONDS / 2):
+            others = ", ".join(map(str, mounts.holders_elsewhere(Path(str(device))))) or "unknown"
+            raise FailedError(
+                f"{image} is still attached to {device}; processes that have it mounted: {others}",
+                hint="end these processes (they have mounts of their own), then run the command again",
+                code="volume-busy",
+            )
+
+
+def _paths(inputs: Inputs) -> tuple[Path, Path]:
+    return Path(inputs["path"]), Path(inputs["image"])
+
+
+def _uid(inputs: Inputs) -> int | None:
+    return None if inputs.get("uid") is None else int(inputs["uid"])
+
+
+def _workplace(image: Path) -> Path:
+    return image.with_suffix(".mnt")
+
+
+def _unfinished(image: Path) -> Path:
+    return image.with_suffix(".new")
+
+
+def _noted(image: Path) -> Path:
+    return image.with_suffix(".method")
+
+
+def _noted_method(image: Path) -> str:
+    with contextlib.suppress(FileNotFoundError):
+        return _noted(image).read_text().strip()
+    return ""
+
+
+def why_not_encrypted(folder: Path) -> str:
+    """Return why a new home below a folder could not be encrypted here; empty when it could."""
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    return "" if fscrypt.supported(there) else _no_loop()
+
+
+def _no_loop() -> str:
+    """Return why an encrypted image cannot be mounted here; empty when it can."""
+    if os.geteuid() != 0:
+        return "only root can mount an encrypted image, and the file system here does not encrypt by itself"
+    if not Path("/dev/loop-control").exists():
+        return "the kernel has no loop devices, and the file system here does not encrypt by itself"
+    features = Path("/sys/fs/ext4/features/encryption")
+    if not features.exists():
+        return "the kernel's ext4 does not encrypt, nor does the file system here"
+    return ""
+
+
+def _may_resize() -> bool:
+    """Say whether a mounted ext4 may be grown: the kernel asks for CAP_SYS_RESOURCE, bit 24."""
+    status = Path("/proc/self/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("CapEff:"))
+    return bool(int(line.split()[1], 16) >> 24 & 1)
+
+
+def _holders(place: Path) -> str:
+    pids = processes.using(place)
+    return ", ".join(f"{processes.name(pid)} ({pid})" for pid in pids) or "no process is seen to hold it"
