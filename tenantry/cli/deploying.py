@@ -1,0 +1,210 @@
+"""The work behind ``instance preview`` and ``instance deploy``.
+
+One instance is deployed in this process. Several are deployed by one child
+each: the engine's Python program keeps state per process, and a child that
+fails or is killed takes no other with it.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from tenantry.cli.looking import as_change, as_condition, health_word
+from tenantry.cli.render.progress import Progress
+from tenantry.cli.signals import stop_politely
+from tenantry.cli.wiring import Wiring
+from tenantry.errors import Problem, SpecError, UsageError
+from tenantry.journeys.deploy import deploy, preview
+from tenantry.ports import Event
+from tenantry.result import Outcome, Result
+
+__all__ = ["deploy_instances", "preview_instance"]
+
+
+def preview_instance(name: str, *, exit_code: bool, workspace: Path | None) -> Result:
+    """Show what a deploy would change."""
+    wiring = Wiring(workspace)
+    spec, profile = wiring.spec(name)
+    with Progress() as progress:
+        progress(Event(text="planning"))  # what the engine plans would read as if it were done
+        found = preview(spec, profile, services=wiring.services(), new=wiring.planned(spec, profile))
+    return Result(
+        command="instance preview",
+        data={"name": name, "changes": [as_change(one) for one in found]},
+        outcome=Outcome.NO if found and exit_code else Outcome.OK,
+        exit_code=1 if found and exit_code else 0,
+    )
+
+
+def deploy_instances(
+    names: Sequence[str], *, all_specs: bool, jobs: int, reason: str, workspace: Path | None
+) -> Result:
+    """Deploy one, several or all instances."""
+    wiring = Wiring(workspace)
+    if all_specs == bool(names):
+        raise UsageError("name instances, or say --all", hint="tenantry instance deploy --help")
+    chosen = list(dict.fromkeys(names)) or sorted(p.stem for p in wiring.workspace.specs.glob("*.yaml"))
+    if not chosen:
+        raise SpecError(
+            f"there are no specs in {wiring.workspace.specs}",
+            hint="tenantry instance new NAME",
+            code="no-spec",
+        )
+    if len(chosen) == 1:
+        return _deploy_here(chosen[0], wiring=wiring, reason=reason)
+    for name in chosen:
+        if not all_specs:
+            wiring.spec(name)  # what was named is refused before anything starts
+    return _deploy_children(chosen, wiring=wiring, jobs=jobs, reason=reason)
+
+
+def _deploy_here(name: str, *, wiring: Wiring, reason: str) -> Result:
+    from tenantry.config.profile import missing_secrets
+    from tenantry.config.spec import spec_digest
+
+    started = time.monotonic()
+    spec, profile = wiring.spec(name)
+    found = wiring.register.find(name)
+    living = found is not None and found.erased_at is None
+    present = set(wiring.vault(found.opaque).names()) if found is not None and living else set()
+    missing = missing_secrets(profile, spec, wiring.workspace, present)
+    if missing:
+        raise SpecError(problems=missing)
+    with Progress() as progress, stop_politely(wiring, name):
+        instance, conditions = deploy(
+            spec,
+            profile,
+            services=wiring.services(progress),
+            add=wiring.adder(spec, profile),
+            digest=spec_digest(spec, profile),
+            url=wiring.url(spec),
+            reason=reason,
+        )
+    health = health_word(conditions)
+    well = health == "healthy"
+    row = {
+        "name": name,
+        "outcome": "done" if well else "unhealthy",
+        "state": instance.state,
+        "health": health,
+        "url": instance.url,
+        "seconds": round(time.monotonic() - started, 1),
+        "why": "" if well else "see its conditions: tenantry instance show " + name,
+        "conditions": [as_condition(one) for one in conditions],
+    }
+    return Result(
+        command="instance deploy",
+        data={"instances": [row]},
+        outcome=Outcome.OK if well else Outcome.NO,
+        exit_code=0 if well else 1,
+    )
+
+
+def _deploy_children(names: Sequence[str], *, wiring: Wiring, jobs: int, reason: str) -> Result:
+    children = _Children(wiring.workspace.folder, reason=reason)
+    previous = {number: signal.signal(number, children.pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as for a single one
+    try:
+        with ThreadPoolExecutor(jobs) as pool:
+            outcomes = list(pool.map(children.deploy, names))
+    finally:
+        for number, old in previous.items():
+            signal.signal(number, old)
+    rows = [row for row, _ in outcomes]
+    problems = [problem for _, found in outcomes for problem in found]
+    well = all(row["outcome"] == "done" for row in rows)
+    return Result(
+        command="instance deploy",
+        data={"instances": rows},
+        outcome=Outcome.OK if well else Outcome.NO,
+        problems=tuple(problems),
+        exit_code=0 if well else 130 if children.stopped else 1,
+    )
+
+
+class _Children:
+    """The child processes that deploy one instance each."""
+
+    def __init__(self, workspace: Path, *, reason: str) -> None:
+        self._workspace = workspace
+        self._reason = reason
+        self._running: set[subprocess.Popen[str]] = set()
+        self._lock = threading.Lock()
+        self.stopped = False  # by a signal
+
+    def pass_on(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler
+        """Pass a signal on to every child; no further child is started."""
+        self.stopped = True
+        for child in tuple(self._running):
+            with suppress(ProcessLookupError):
+                child.send_signal(number)
+
+    def deploy(self, name: str) -> tuple[dict[str, Any], list[Problem]]:
+        """Deploy one instance in a child; return its row and its problems."""
+        if self.stopped:
+            return _row(name, why="not started: the run was stopped"), []
+        argv = [sys.executable, "-m", "tenantry", "instance", "deploy", name, "--output", "json"]
+        argv += ["--workspace", str(self._workspace), "--reason", self._reason]
+        started = time.monotonic()
+        child = subprocess.Popen(
+            argv,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        with self._lock:
+            self._running.add(child)
+        teller = threading.Thread(target=_tell, args=(child, name), daemon=True)
+        teller.start()
+        assert child.stdout is not None
+        out = child.stdout.read()
+        child.wait()
+        teller.join()
+        with self._lock:
+            self._running.discard(child)
+        return _understood(name, out, child.returncode, seconds=time.monotonic() - started)
+
+
+def _tell(child: subprocess.Popen[str], name: str) -> None:
+    progress = Progress(name)
+    assert child.stderr is not None
+    for line in child.stderr:
+        _, _, text = line.strip().partition(" s  ")
+        progress(Event(text=text or line.strip()))
+
+
+def _understood(name: str, out: str, code: int, *, seconds: float) -> tuple[dict[str, Any], list[Problem]]:
+    try:
+        answer = json.loads(out)
+    except json.JSONDecodeError:
+        return _row(name, why=f"its process ended with {code}", seconds=seconds), []
+    problems = [Problem(**one) for one in answer["problems"]]
+    rows = answer["data"].get("instances") or [
+        _row(name, why=problems[0].message if problems else f"exit code {code}", seconds=seconds)
+    ]
+    return {**rows[0], "exit_code": code}, problems
+
+
+def _row(name: str, *, why: str, seconds: float = 0.0) -> dict[str, Any]:
+    return {
+        "name": name,
+        "outcome": "failed",
+        "state": None,
+        "health": None,
+        "url": None,
+        "seconds": round(seconds, 1),
+        "why": why,
+        "conditions": [],
+    }

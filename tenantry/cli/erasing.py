@@ -1,0 +1,92 @@
+"""The work behind ``erase run``: show first, erase only when the name is confirmed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tenantry.cli.render.progress import Progress
+from tenantry.cli.signals import stop_politely
+from tenantry.cli.wiring import Wiring
+from tenantry.errors import Problem, RefusedError, SpecError
+from tenantry.journeys.erase import erase
+from tenantry.model.status import Asset, Evidence, Residue
+from tenantry.ports import Instance
+from tenantry.result import Outcome, Result
+
+__all__ = ["erase_instance"]
+
+
+def erase_instance(name: str, *, confirm: str, reason: str, workspace: Path | None) -> Result:
+    """Show what would be erased, or erase and prove."""
+    wiring = Wiring(workspace)
+    instance = wiring.register.find(name)
+    if instance is None:
+        raise SpecError(
+            f"there is no instance {name}", hint="tenantry instance list", code="no-such-instance"
+        )
+    if confirm and confirm != name:
+        raise RefusedError(
+            f"--confirm says {confirm}, the instance is {name}: nothing was erased",
+            hint=f"to erase it: tenantry erase run {name} --confirm {name}",
+            code="not-confirmed",
+        )
+    if not confirm:
+        return _shown(instance, wiring.host.inventory(instance))
+    with Progress() as progress, stop_politely(wiring, name):
+        absent, evidence = erase(instance, services=wiring.services(progress), reason=reason)
+    rows = [_row(one) for one in evidence]
+    after = wiring.register.find(name)
+    data = {
+        "name": name,
+        "state": after.state if after else "erased",
+        "assets": rows,
+        "residues": [_residue(one) for one in wiring.host.residues(instance)],
+    }
+    return Result(
+        command="erase run",
+        data=data,
+        outcome=Outcome.OK if absent else Outcome.NO,
+        problems=() if absent else _not_proved(rows),
+        exit_code=0 if absent else 1,
+    )
+
+
+def _shown(instance: Instance, assets: frozenset[Asset]) -> Result:
+    rows = [
+        {"id": a.id, "type": a.type, "detail": a.detail} for a in sorted(assets, key=lambda a: (a.type, a.id))
+    ]
+    problem = Problem(
+        code="not-confirmed",
+        message="nothing was erased: this only shows what would be",
+        hint=f"to erase it irreversibly: tenantry erase run {instance.name} --confirm {instance.name}",
+    )
+    data = {"name": instance.name, "client": instance.client, "would_erase": rows}
+    return Result(command="erase run", data=data, problems=(problem,))
+
+
+def _row(one: Evidence) -> dict[str, Any]:
+    return {
+        "id": one.asset.id,
+        "type": one.asset.type,
+        "method": one.method,
+        "absent": one.absent,
+        "evidence": one.evidence,
+        "at": one.at,
+    }
+
+
+def _residue(one: Residue) -> dict[str, Any]:
+    return {"where": one.where, "what": one.what, "since": one.since, "until": one.until}
+
+
+def _not_proved(rows: list[dict[str, Any]]) -> tuple[Problem, ...]:
+    return tuple(
+        Problem(
+            code="not-absent" if row["absent"] is False else "not-seen",
+            message=f"{row['id']} is not proved absent: {row['evidence']}",
+            hint="see what it is, remove it by hand if it must go, then run the same command again",
+        )
+        for row in rows
+        if row["absent"] is not True
+    )

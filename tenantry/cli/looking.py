@@ -1,0 +1,154 @@
+"""The work behind list, show, health and drift."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tenantry.cli.wiring import Wiring
+from tenantry.errors import Problem, UsageError
+from tenantry.journeys.observe import drift, health
+from tenantry.model.lifecycle import State
+from tenantry.model.status import Change, Condition, Truth
+from tenantry.ports import Instance
+from tenantry.result import Outcome, Result
+
+__all__ = ["as_change", "as_condition", "drifted", "health_word", "listed", "looked_at", "shown"]
+
+_AT_ONCE = 8
+
+
+def listed(*, state: str, unhealthy: bool, workspace: Path | None) -> Result:
+    """List the instances from the register."""
+    if state and state not in set(State):
+        raise UsageError(f"there is no state {state}", hint="states: " + ", ".join(State))
+    rows = [_row(one) for one in Wiring(workspace).register.instances()]
+    rows = [row for row in rows if not state or row["state"] == state]
+    rows = [row for row in rows if not unhealthy or row["health"] != "healthy"]
+    return Result(command="instance list", data={"instances": rows})
+
+
+def shown(name: str, *, workspace: Path | None) -> Result:
+    """Show one instance from the register."""
+    wiring = Wiring(workspace)
+    instance = wiring.existing(name)
+    data = {
+        "name": instance.name,
+        "client": instance.client,
+        "state": instance.state,
+        "target": instance.target,
+        "placement": instance.host,
+        "url": instance.url,
+        "isolation": instance.facts.get("isolation", ""),
+        "encryption": instance.facts.get("encryption", ""),
+        "database": _database(instance),
+        "ca_file": instance.facts.get("ca_file", ""),
+        "conditions": [as_condition(one) for one in instance.conditions],
+        "observed_at": instance.observed_at,
+        "backups": {"last": instance.last_backup},
+    }
+    return Result(command="instance show", data=data)
+
+
+def looked_at(names: Sequence[str], *, workspace: Path | None) -> Result:
+    """Look at instances now, several at once."""
+    wiring = Wiring(workspace)
+    services = wiring.services()
+    chosen = [wiring.existing(name) for name in names] or [
+        one for one in wiring.register.instances() if one.state in (State.ACTIVE, State.SUSPENDED)
+    ]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        seen = list(pool.map(lambda one: health(one, services=services), chosen))
+    rows = [
+        {
+            "name": instance.name,
+            "health": health_word(conditions),
+            "conditions": [as_condition(one) for one in conditions],
+        }
+        for instance, conditions in zip(chosen, seen, strict=True)
+    ]
+    well = all(row["health"] == "healthy" for row in rows)
+    return Result(
+        command="instance health",
+        data={"instances": rows},
+        outcome=Outcome.OK if well else Outcome.NO,
+        exit_code=0 if well else 1,
+    )
+
+
+def drifted(name: str, *, workspace: Path | None) -> Result:
+    """Say what was changed by hand."""
+    wiring = Wiring(workspace)
+    changes = drift(wiring.existing(name), services=wiring.services())
+    problems = tuple(
+        Problem(
+            code="drift", message=f"{c.name} was changed by hand", hint=f"tenantry instance deploy {name}"
+        )
+        for c in changes
+    )
+    return Result(
+        command="instance drift",
+        data={"name": name, "changes": [as_change(one) for one in changes]},
+        outcome=Outcome.NO if changes else Outcome.OK,
+        problems=problems[:1],
+        exit_code=1 if changes else 0,
+    )
+
+
+def as_change(one: Change) -> dict[str, Any]:
+    """Return a change as JSON data."""
+    return {
+        "kind": one.kind,
+        "type": one.type,
+        "name": one.name,
+        "properties": list(one.properties),
+        "holds_data": one.holds_data,
+    }
+
+
+def as_condition(one: Condition) -> dict[str, Any]:
+    """Return a condition as JSON data."""
+    return {
+        "type": one.type,
+        "status": one.status,
+        "reason": one.reason,
+        "message": one.message,
+        "at": one.at,
+    }
+
+
+def health_word(conditions: Sequence[Condition]) -> str:
+    """Return healthy, unhealthy or unknown; unknown also when nobody looked yet."""
+    statuses = {one.status for one in conditions}
+    if Truth.FALSE in statuses:
+        return "unhealthy"
+    return "unknown" if Truth.UNKNOWN in statuses or not statuses else "healthy"
+
+
+def _row(one: Instance) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "client": one.client,
+        "state": one.state,
+        "target": one.target,
+        "placement": one.host,
+        "url": one.url,
+        "version": one.version,
+        "health": health_word(one.conditions),
+        "last_backup": one.last_backup,
+    }
+
+
+def _database(instance: Instance) -> dict[str, Any] | None:
+    if "database" not in instance.ports:
+        return None
+    facts = instance.facts
+    return {
+        "host": facts.get("database_host", ""),
+        "port": instance.ports["database"],
+        "name": facts.get("database_name", ""),
+        "user": facts.get("database_user", ""),
+        "ca_file": facts.get("database_ca_file", ""),
+    }

@@ -1,0 +1,56 @@
+"""What ``erase run`` prints for people: one line per type of asset; the JSON has every asset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tenantry.cli.render.table import cell, details, table
+
+__all__ = ["erased"]
+
+_SHOWN = 3  # ids of a type
+_COLUMNS = ["type", "assets", "absent", "method", "what"]
+
+
+def erased(data: Mapping[str, Any]) -> str:
+    """Show what would be erased, or what was proved and what stays."""
+    if "would_erase" in data:
+        rows = [_told(kind, assets) for kind, assets in _by_type(data["would_erase"])]
+        return f"Would erase {data['name']} ({data['client']}):\n" + table(rows, ["type", "assets", "what"])
+    head = details([("instance", data["name"]), ("state", data["state"])])
+    proofs = table([_proved(kind, assets) for kind, assets in _by_type(data["assets"])], _COLUMNS)
+    return f"{head}\n\n{proofs}\n\n" + _residues(data["residues"])
+
+
+def _by_type(assets: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    kinds: dict[str, list[Mapping[str, Any]]] = {}
+    for asset in assets:
+        kinds.setdefault(asset["type"], []).append(asset)
+    return sorted(kinds.items())
+
+
+def _told(kind: str, assets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return a row; the id "type:*" stands for having looked and found none."""
+    ids = [asset["id"].partition(":")[2] for asset in assets if not asset["id"].endswith(":*")]
+    more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
+    return {"type": kind, "assets": len(ids), "what": ", ".join(ids[:_SHOWN]) + more}
+
+
+def _proved(kind: str, assets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    left = [asset for asset in assets if asset["absent"] is not True]
+    unseen = sum(asset["absent"] is None for asset in left)
+    row = _told(kind, left or assets)  # what is left matters more than what is gone
+    counts = [(len(left) - unseen, "still there"), (unseen, "not seen")]
+    row["absent"] = ", ".join(f"{count} {word}" for count, word in counts if count) or "yes"
+    row["assets"] = _told(kind, assets)["assets"]
+    row["method"] = assets[0]["method"]
+    return row
+
+
+def _residues(rows: Sequence[Mapping[str, Any]]) -> str:
+    if not rows:
+        return "Nothing of its name is kept elsewhere."
+    return "What is kept elsewhere:\n" + "\n".join(
+        f"  {row['where']}, since {cell(row['since'])}\n    {row['what']}" for row in rows
+    )

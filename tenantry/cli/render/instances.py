@@ -1,0 +1,94 @@
+"""What the ``instance`` commands print for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tenantry.cli.render.table import cell, details, table
+
+__all__ = [
+    "changes",
+    "deployed",
+    "health",
+    "listed",
+    "log_lines",
+    "moved",
+    "nothing",
+    "shown",
+    "written",
+]
+
+Data = Mapping[str, Any]
+
+
+def nothing(data: Data) -> str:  # noqa: ARG001 - a Render
+    """Print nothing."""
+    return ""
+
+
+def written(data: Data) -> str:
+    """Say which file was written and what comes next."""
+    return f"{data['file']}\nnext: {data['next']}"
+
+
+def changes(data: Data) -> str:
+    """List changes."""
+    rows = [
+        {**row, "properties": ", ".join(row["properties"]), "type": row["type"].split(":")[-1]}
+        for row in data["changes"]
+    ]
+    return table(rows, ["kind", "type", "name", "properties"], empty="no changes")
+
+
+def deployed(data: Data) -> str:
+    """List what became of each instance."""
+    text = table(data["instances"], ["name", "outcome", "state", "health", "url", "seconds"])
+    failed = [row for row in data["instances"] if row["outcome"] != "done"]
+    return text + "".join(f"\n{row['name']}: {row['why']}" for row in failed)
+
+
+def listed(data: Data) -> str:
+    """List instances."""
+    columns = ["name", "client", "state", "target", "placement", "version", "health", "last_backup"]
+    return table(data["instances"], columns, empty="no instances")
+
+
+def shown(data: Data) -> str:
+    """Show one instance with its conditions."""
+    database = data["database"]
+    head = details(
+        [
+            ("name", data["name"]),
+            ("client", data["client"]),
+            ("state", data["state"]),
+            ("target", f"{data['target']} ({cell(data['placement'])})"),
+            ("url", data["url"]),
+            ("isolation", data["isolation"]),
+            ("encryption", data["encryption"]),
+            ("database", f"{database['name']} at {database['host']}:{database['port']}" if database else ""),
+            ("last backup", data["backups"]["last"]),
+        ]
+    )
+    return head + "\n\n" + _conditions(data["conditions"])
+
+
+def health(data: Data) -> str:
+    """Show the conditions of each instance looked at."""
+    return "\n\n".join(
+        f"{row['name']}: {row['health']}\n" + _conditions(row["conditions"]) for row in data["instances"]
+    )
+
+
+def moved(data: Data) -> str:
+    """Say the new state."""
+    return f"{data['name']} is {data['state']}"
+
+
+def log_lines(data: Data) -> str:
+    """Print the lines as they are."""
+    return "\n".join(data["lines"])
+
+
+def _conditions(rows: list[dict[str, Any]]) -> str:
+    return table(rows, ["type", "status", "reason", "message"], empty="not looked at yet")

@@ -1,0 +1,203 @@
+"""Puts the parts together: the only module that knows targets and adapters.
+
+Everything is made when it is first asked for, so that a command pays for what
+it uses and no more.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from tenantry.errors import RefusedError, SpecError
+from tenantry.journeys.services import Services, existing
+from tenantry.model.names import new_opaque_name
+from tenantry.model.profile import Process, Profile, Service
+from tenantry.model.spec import InstanceSpec, TargetKind, Workspace
+from tenantry.ports import Event, Instance, OnEvent, Operation
+
+if TYPE_CHECKING:
+    from tenantry.adapters.register import SqlRegister
+    from tenantry.adapters.vault import FileVault
+    from tenantry.targets.host.target import HostTarget
+
+__all__ = ["Wiring"]
+
+
+def _quiet(_: Event) -> None:
+    """Show nothing."""
+
+
+class Wiring:
+    """The parts of one workspace."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = (folder or Path.cwd()).absolute()
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        """The workspace, read from its tenantry.yaml."""
+        from tenantry.config.workspace import load_workspace
+
+        return load_workspace(self._folder)
+
+    @cached_property
+    def register(self) -> SqlRegister:
+        """The register, opened and at the newest schema."""
+        from tenantry.adapters.clock import SystemClock
+        from tenantry.adapters.register import open_register
+
+        workspace = self.workspace
+        if not workspace.private.is_dir():
+            raise SpecError(
+                f"{workspace.folder} is not set up yet",
+                hint=f"tenantry init --workspace {workspace.folder}",
+                code="no-workspace",
+            )
+        return open_register(
+            workspace.register_url,
+            host=workspace.host_name,
+            clock=SystemClock(),
+            uid_base=workspace.host.uid_base,
+            port_base=workspace.host.port_base,
+        )
+
+    @cached_property
+    def host(self) -> HostTarget:
+        """The target for instances on this machine."""
+        from tenantry.targets.host.target import HostTarget
+
+        return HostTarget(workspace=self.workspace, register=self.register, vault=self.vault)
+
+    def vault(self, opaque: str) -> FileVault:
+        """The vault of one instance, by opaque name."""
+        from tenantry.adapters.vault import FileVault
+
+        return FileVault(
+            self.workspace.private / "vault",
+            opaque=opaque,
+            master_key_file=self.workspace.master_key_file,
+        )
+
+    def services(self, on_event: OnEvent = _quiet) -> Services:
+        """All that a journey needs."""
+        from tenantry.adapters.clock import SystemClock
+
+        return Services(
+            register=self.register,
+            target=self.host,
+            vault=lambda instance: self.vault(instance.opaque),
+            clock=SystemClock(),
+            person=person(),
+            on_event=on_event,
+            load=self.load,
+        )
+
+    def spec(self, name: str, *, complete: bool = True) -> tuple[InstanceSpec, Profile]:
+        """Read the spec of that name and its profile.
+
+        Args:
+            name: of the instance; one that cannot be a name is refused before any file is looked at.
+            complete: refuse a spec whose profile needs settings that it does not give.
+        """
+        from tenantry.config.formats import check_instance_name
+        from tenantry.config.profile import load_profile
+        from tenantry.config.spec import load_spec
+
+        check_instance_name(name)
+        path = self.workspace.specs / f"{name}.yaml"
+        if not path.is_file():
+            raise SpecError(
+                f"there is no spec {path}",
+                hint=f"tenantry instance new {name}",
+                code="no-spec",
+            )
+        spec = load_spec(path, workspace=self.workspace, complete=complete)
+        if spec.target is TargetKind.AZURE:
+            raise RefusedError(
+                "instances on Azure are not built yet",
+                hint="use target: host",
+                where=spec.where,
+                code="target-missing",
+            )
+        return spec, load_profile(spec.profile, workspace=self.workspace)
+
+    def load(self, instance: Instance) -> tuple[InstanceSpec, Profile]:
+        """Read the spec and profile of an instance that exists."""
+        return self.spec(instance.name)
+
+    def existing(self, name: str) -> Instance:
+        """Return the living instance of that name."""
+        return existing(self.register, name)
+
+    def adder(self, spec: InstanceSpec, profile: Profile) -> Callable[[], Instance]:
+        """Return what records the instance, or finds it recorded."""
+
+        def add() -> Instance:
+            return self.register.add(
+                spec=spec,
+                opaque=new_opaque_name(),
+                url=self.url(spec),
+                ports=port_names(profile),
+                with_uid=os.geteuid() == 0,
+            )
+
+        return add
+
+    def planned(self, spec: InstanceSpec, profile: Profile) -> Callable[[], Instance]:
+        """Return what makes an instance up for a preview, recorded nowhere."""
+        from tenantry.targets.host.planned import planned_instance
+
+        return lambda: planned_instance(
+            spec, profile, workspace=self.workspace, url=self.url(spec), ports=port_names(profile)
+        )
+
+    @cached_property
+    def tools(self) -> ModuleType:
+        """What finds programs on this machine."""
+        from tenantry.adapters import tools
+
+        return tools
+
+    def master_key(self, *, make: bool = False) -> Path:
+        """Return where the master key lies, once it was seen to be readable (and made, if asked).
+
+        Raises:
+            TenantryError: it is not there, or others may read it.
+        """
+        from tenantry.adapters.master_key import create_master_key, read_master_key
+
+        path = self.workspace.master_key_file
+        if make and not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            create_master_key(path)
+        read_master_key(path)
+        return path
+
+    def runs(self, operation: Operation) -> bool:
+        """Say whether the process of an operation of this host lives."""
+        from tenantry.adapters.processes import is_alive
+
+        return is_alive(operation.pid, operation.process_started)
+
+    def url(self, spec: InstanceSpec) -> str:
+        """The address at which people reach the instance."""
+        port = self.workspace.host.https_port
+        return f"https://{spec.hostname}" + ("" if port == 443 else f":{port}")  # noqa: PLR2004
+
+
+def person() -> str:
+    """Who runs the command: the login behind sudo, where there is one."""
+    return os.environ.get("SUDO_USER") or pwd.getpwuid(os.geteuid()).pw_name
+
+
+def port_names(profile: Profile) -> list[str]:
+    """Return the names of the private ports that an instance of the profile needs."""
+    listening: list[Process] = [p for p in profile.processes if p.listens]
+    database = ["database"] if Service.DATABASE in profile.services else []
+    return database + [process.name for process in listening]

@@ -1,0 +1,53 @@
+"""What is kept of an erased instance: told with its date, never hidden.
+
+The opaque name stays in the copies that the account tools make of their files
+and in the host's logs. It says nothing about a client, and it goes when the
+host's own retention ends it. The spec stays in the workspace until a person
+removes it: it names the client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tenantry.model.status import Residue
+from tenantry.providers.host.layout import HostLayout
+
+__all__ = ["residues"]
+
+_COPIES = ("/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/subuid-", "/etc/subgid-")
+_LARGEST = 64 * 1024 * 1024  # bytes of a log that are searched
+
+
+def residues(opaque: str, *, layout: HostLayout, spec: Path) -> Sequence[Residue]:
+    """Return each account copy and log of the host that has the opaque name, and the spec."""
+    copies = "the opaque name, in the copy of an account file: until the next change of an account"
+    logs = "the opaque name, in a log of the host: until the log is rotated away"
+    found = _naming(map(Path, _COPIES), opaque, what=copies)
+    found += _naming(_logs(layout), opaque, what=logs)
+    if spec.is_file():
+        what = "the spec, with the client's name and contact: until a person removes it"
+        found.append(Residue(where=str(spec), what=what, since=_changed(spec)))
+    return found
+
+
+def _logs(layout: HostLayout) -> Iterator[Path]:
+    yield layout.runtime / "supervisor.log"
+    for folder in (Path("/var/log"), layout.proxy_state / "logs"):
+        yield from (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
+
+
+def _naming(paths: Iterable[Path], opaque: str, *, what: str) -> list[Residue]:
+    found = []
+    for path in paths:
+        with suppress(OSError), path.open("rb") as opened:
+            if opaque.encode() in opened.read(_LARGEST):
+                found.append(Residue(where=str(path), what=what, since=_changed(path)))
+    return found
+
+
+def _changed(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
