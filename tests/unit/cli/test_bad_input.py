@@ -1,0 +1,256 @@
+"""What is wrong with an input is told with its place, by the right exit code, and nothing is changed."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+import socket
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tenantry.adapters.master_key import create_master_key
+from tests.unit.cli.conftest import SPEC, Run
+
+PLACE = re.compile(r"instances/benin\.yaml:\d+:\d+")
+BOMB = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
+
+BAD_SPECS = {
+    "broken": (SPEC + "size: [small\n", "yaml"),
+    "duplicate-key": (SPEC + "size: small\nsize: large\n", "second time"),
+    "unknown-key": (SPEC.replace("hostname:", "hostnme:"), "hostname"),
+    "wrong-type": (SPEC + "limits: {memory_mib: much}\n", "memory_mib"),
+    "wrong-unit": (SPEC + "limits: {memory_mib: 2 GiB}\n", "memory_mib"),
+    "anchors": (SPEC + "a0: &a0 [x]\n" + BOMB, "alias|anchor"),
+    "country": (SPEC.replace("BJ", "XX"), "XX"),
+    "look-alike": (SPEC.replace("name: benin", "name: b\u0435nin"), "CYRILLIC"),
+}
+BAD_NAMES = {
+    "too-long": "b" * 41,
+    "upper-case": "Benin",
+    "reserved": "localhost",
+    "path": "../x",
+    "look-alike": "b\u0435nin",
+    "option-like": "b--n",
+}
+COMMANDS = (["instance", "deploy"], ["instance", "preview"], ["spec", "validate"])
+
+
+@contextmanager
+def no_effect(workspace: Path) -> Iterator[None]:
+    """Insist that files, register and users are afterwards what they were before."""
+    before = _seen(workspace)
+    yield
+    assert _seen(workspace) == before
+
+
+def _seen(workspace: Path) -> dict[str, object]:
+    users = [one.pw_name for one in pwd.getpwall() if one.pw_dir.startswith(str(workspace.parent))]
+    seen: dict[str, object] = {"users": users}
+    for path in sorted(workspace.parent.rglob("*")):
+        if not path.name.startswith("register.db"):
+            found = path.lstat()
+            plain = stat.S_ISREG(found.st_mode)
+            seen[str(path)] = (found.st_mode, path.read_bytes() if plain else b"")
+    return {**seen, "register": _rows(workspace / ".tenantry" / "register.db")}
+
+
+def _rows(register: Path) -> list[int]:
+    try:
+        with closing(sqlite3.connect(f"file:{register}?mode=ro", uri=True)) as opened:
+            tables = ("instances", "operations", "journal")
+            return [opened.execute(f"select count(*) from {name}").fetchone()[0] for name in tables]
+    except sqlite3.Error:  # one of the tests has spoiled it
+        return []
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("what", BAD_SPECS)
+def test_a_bad_spec_is_refused_at_its_place(
+    ready: Run, workspace: Path, command: list[str], what: str
+) -> None:
+    text, told = BAD_SPECS[what]
+    (workspace / "instances" / "benin.yaml").write_text(text)
+    with no_effect(workspace):
+        code, answer = ready(*command, "benin")
+    first = answer["problems"][0]
+    assert (code, answer["status"]) == (65, "error")
+    assert PLACE.fullmatch(first["where"])
+    assert re.search(told, first["message"] + first["hint"], re.IGNORECASE)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (SPEC.encode().replace(b"Red", b"R\xe9d"), "UTF-8"),
+        (SPEC.encode() + b"# " + b"x" * 10_000_000, "larg"),
+    ],
+    ids=["latin-1", "10 MB"],
+)
+def test_a_file_that_is_no_text_of_a_sane_size_is_refused(
+    ready: Run, workspace: Path, command: list[str], data: bytes, told: str
+) -> None:
+    (workspace / "instances" / "benin.yaml").write_bytes(data)
+    with no_effect(workspace):
+        code, answer = ready(*command, "benin")
+    assert (code, answer["problems"][0]["where"].split(":")[0]) == (65, "instances/benin.yaml")
+    assert told in answer["problems"][0]["message"]
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, ["instance", "new"], ["credentials", "set"]], ids=" ".join)
+@pytest.mark.parametrize("name", BAD_NAMES.values(), ids=BAD_NAMES)
+def test_a_bad_name_is_refused(ready: Run, workspace: Path, command: list[str], name: str) -> None:
+    (workspace / "x.yaml").write_text(SPEC)  # what ../x would reach
+    with no_effect(workspace):
+        code, answer = ready(*command, name, *(["SECRET"] if command[0] == "credentials" else []))
+    assert (code, answer["problems"][0]["code"].split("-")[0]) == (65, "name")
+
+
+def test_a_new_spec_that_would_be_wrong_is_not_written(ready: Run, workspace: Path) -> None:
+    options = ["--client", "Red Cross", "--country", "XX", "--contact", "nobody"]
+    options += ["--hostname", "no host", "--profile", "registrations"]
+    with no_effect(workspace):
+        code, answer = ready("instance", "new", "benin", *options)
+    told = [one["message"].split()[0] for one in answer["problems"]]
+    assert (code, told) == (65, ["client.country", "client.contact", "hostname"])
+
+
+def test_a_new_spec_of_an_unknown_profile_is_not_written(ready: Run, workspace: Path) -> None:
+    options = ["--client", "Red Cross", "--country", "BJ", "--contact", "it@example.org"]
+    options += ["--hostname", "benin.example.org", "--profile", "registratons"]
+    with no_effect(workspace):
+        code, answer = ready("instance", "new", "benin", *options)
+    assert (code, answer["problems"][0]["hint"]) == (65, "did you mean registrations?")
+
+
+def test_all_that_is_wrong_is_told_at_once(ready: Run, workspace: Path) -> None:
+    spec = SPEC.replace("registrations", "121-platform")
+    (workspace / "instances" / "benin.yaml").write_text(spec)
+    code, answer = ready("spec", "validate", "benin")
+    messages = " ".join(one["message"] for one in answer["problems"])
+    assert code == 65
+    for service in ("cache", "blobs", "portal", "email"):
+        assert f"needs {service}, which a host does not offer" in messages
+    assert {"missing-setting", "feature-not-offered"} <= {one["code"] for one in answer["problems"]}
+
+
+@pytest.fixture
+def sound(ready: Run, workspace: Path) -> Run:
+    """A workspace with one sound spec."""
+    (workspace / "instances" / "benin.yaml").write_text(SPEC)
+    return ready
+
+
+def _refused(run: Run, workspace: Path, *, code: int, kind: str, told: str) -> None:
+    with no_effect(workspace):
+        exit_code, answer = run("instance", "deploy", "benin")
+    first = answer["problems"][0]
+    assert (exit_code, first["code"], answer["data"]) == (code, kind, {})
+    assert told in first["message"]
+    assert first["hint"]
+
+
+def test_a_master_key_that_is_absent_stops_a_deploy(sound: Run, workspace: Path) -> None:
+    (workspace / "master.key").unlink()
+    _refused(sound, workspace, code=69, kind="master-key-absent", told="master.key")
+
+
+def test_a_master_key_that_others_may_read_stops_a_deploy(sound: Run, workspace: Path) -> None:
+    (workspace / "master.key").chmod(0o640)
+    _refused(sound, workspace, code=77, kind="master-key-open", told="other users")
+
+
+def test_another_master_key_stops_a_deploy_of_any_instance(
+    sound: Run, workspace: Path, tmp_path: Path
+) -> None:
+    value = tmp_path / "value"
+    value.write_text("a token of the client's")
+    spec = SPEC.replace("benin", "togo")
+    (workspace / "instances" / "togo.yaml").write_text(spec)
+    code, answer = sound("credentials", "set", "togo", "SMS_TOKEN", "--file", str(value))
+    assert code == 0, answer
+    (workspace / "master.key").unlink()
+    create_master_key(workspace / "master.key")
+    _refused(sound, workspace, code=69, kind="master-key-wrong", told="does not open")
+
+
+@pytest.mark.parametrize("key", ["https_port", "http_port"])
+def test_a_port_of_the_proxy_that_is_taken_stops_a_deploy(sound: Run, workspace: Path, key: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        file = workspace / "tenantry.yaml"
+        file.write_text(re.sub(rf"{key}: \d+", f"{key}: {port}", file.read_text()))
+        _refused(sound, workspace, code=69, kind="port-taken", told=f"port {port} (host.{key})")
+
+
+def test_a_port_of_an_instance_that_is_taken_meanwhile_stops_a_deploy(
+    sound: Run, workspace: Path, tmp_path: Path
+) -> None:
+    value = tmp_path / "value"
+    value.write_text("a token of the client's")
+    assert sound("credentials", "set", "benin", "SMS_TOKEN", "--file", str(value))[0] == 0
+    with closing(sqlite3.connect(workspace / ".tenantry" / "register.db")) as register:
+        port = register.execute("select port from ports where label = 'database'").fetchone()[0]
+    with socket.create_server(("127.0.0.1", port)):
+        _refused(sound, workspace, code=69, kind="port-taken", told=f"port {port} (database of benin)")
+
+
+def test_an_engine_of_another_version_stops_a_deploy(
+    sound: Run, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = tmp_path / "bin" / "pulumi"
+    engine.parent.mkdir()
+    engine.write_text("#!/bin/sh\necho v3.1.0\n")
+    engine.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{engine.parent}:/usr/bin:/bin")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    _refused(sound, workspace, code=69, kind="missing-engine", told="the one on PATH is 3.1.0")
+
+
+def test_no_engine_at_all_stops_a_deploy(
+    sound: Run, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    _refused(sound, workspace, code=69, kind="missing-engine", told="is not installed")
+
+
+@pytest.mark.parametrize("program", ["s6-svscan", "caddy", "pgbackrest", "restic"])
+def test_a_missing_program_stops_a_deploy(
+    sound: Run, workspace: Path, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    looked_up = shutil.which
+
+    def which(name: str, path: str | None = None) -> str | None:
+        return None if name == program else looked_up(name, path=path)
+
+    monkeypatch.setattr(shutil, "which", which)
+    _refused(sound, workspace, code=69, kind="missing-program", told=f"{program} is not installed")
+
+
+def test_a_corrupt_register_is_told(sound: Run, workspace: Path) -> None:
+    (workspace / ".tenantry" / "register.db").write_bytes(b"SQLite format 3\0" + os.urandom(8192))
+    _refused(sound, workspace, code=69, kind="register-corrupt", told="register.db")
+
+
+def test_a_register_of_a_newer_schema_is_told(sound: Run, workspace: Path) -> None:
+    with closing(sqlite3.connect(workspace / ".tenantry" / "register.db")) as register:
+        register.execute("UPDATE alembic_version SET version_num = '9999'")
+        register.commit()
+    _refused(sound, workspace, code=69, kind="register-newer", told="newer")
+
+
+def test_a_register_that_stays_locked_is_busy(sound: Run, workspace: Path) -> None:
+    with closing(sqlite3.connect(workspace / ".tenantry" / "register.db", isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        exit_code, answer = sound("instance", "deploy", "benin")
+        holder.execute("ROLLBACK")
+    assert (exit_code, answer["problems"][0]["code"]) == (75, "register-locked")
+    assert not (workspace.parent / "workspace-host").exists()
