@@ -330,7 +330,8 @@ class Supervised:
         wait_until(lambda: self.logs(service.id), seconds=10)
 
     def _ensure_janitor(self) -> None:
-        if not self._supervise_listens(JANITOR):
+        status = self.look(JANITOR)
+        if status is None or not status.wanted:  # killed before it was started, it is there and stopped
             argv = ("/bin/sh", "-c", _JANITOR_SCRIPT, JANITOR, str(self._layout.services))
             self.apply(Service(id=JANITOR, argv=argv))
 
