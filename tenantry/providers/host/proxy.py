@@ -102,9 +102,17 @@ class Proxy:
         with self.locked():
             uid = self.uid()
             if uid is None:
-                uid = next(number for number in range(self._settings.uid_base - 1, 999, -1) if _free(number))
+                uid = self._begun() or next(
+                    number for number in range(self._settings.uid_base - 1, 999, -1) if _free(number)
+                )
             self._account.create(self._user(uid))
         return uid
+
+    def _begun(self) -> int | None:
+        """Return the number of our group where a killed run made it and not yet its user."""
+        with contextlib.suppress(KeyError):
+            return grp.getgrnam(proxy_user(self._layout)).gr_gid
+        return None
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
