@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from tenantry.errors import RefusedError
+from tenantry.model.spec import HostSettings
 from tenantry.providers.host import processes
 from tenantry.providers.host.account import Account
 from tenantry.providers.host.executor import Executor
 from tenantry.providers.host.layout import HostLayout
+from tenantry.providers.host.proxy import Proxy, proxy_user
 from tests.support.session import HostFolders
 
 Drift = Callable[..., Any]
@@ -138,3 +140,18 @@ def test_it_survives_a_kill_at_each_point(
     account: Account, inputs: dict[str, Any], survives: Callable[..., None]
 ) -> None:
     survives(account, inputs)
+
+
+def test_the_proxys_account_is_finished_where_a_kill_left_its_group_alone(
+    executor: Executor, layout: HostLayout, host_folders: HostFolders
+) -> None:
+    uid_base = host_folders.uid_base + 1
+    settings = HostSettings(root=layout.root, runtime=layout.runtime, uid_base=uid_base)
+    name = proxy_user(layout)
+    subprocess.run(["groupadd", "--gid", str(uid_base - 1), name], check=True)
+    try:
+        assert Proxy(executor, layout, settings=settings).ensure_user() == uid_base - 1
+        assert pwd.getpwnam(name).pw_gid == uid_base - 1
+    finally:
+        subprocess.run(["userdel", name], check=False, capture_output=True)
+        subprocess.run(["groupdel", name], check=False, capture_output=True)
