@@ -11,6 +11,7 @@ secret replaced.
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import shutil
 import signal
@@ -118,8 +119,8 @@ class Executor:
         """Write a file whole or not at all; its owner and mode are right from the first byte."""
         faults.point(f"before write {path.name}")
         data = text.encode() if isinstance(text, str) else text
+        _drop_unfinished(path)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-        temporary.unlink(missing_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -166,6 +167,7 @@ class Executor:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+            _drop_unfinished(path)
         faults.point(f"after remove {path.name}")
 
     def rename(self, source: Path, target: Path) -> None:
@@ -185,6 +187,24 @@ def _effect(name: str) -> Iterator[None]:
     faults.point(f"after {name}")
 
 
+def _drop_unfinished(path: Path) -> None:
+    """Remove what killed writers of this file left beside it; what another run still writes stays."""
+    for rest in path.parent.glob(f".{glob.escape(path.name)}.*.new"):
+        writer = rest.name.split(".")[-2]
+        if writer.isdecimal() and (int(writer) == os.getpid() or not _runs(int(writer))):
+            rest.unlink(missing_ok=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def _as_user(uid: int | None) -> dict[str, Any]:
     if uid is None or os.geteuid() != 0:
         return {}
@@ -199,7 +219,8 @@ def _give(descriptor: int, *, mode: int, uid: int | None) -> None:
 
 
 def _tail(ran: Ran, secrets: Iterable[str]) -> str:
-    text = (ran.err.strip() or ran.out.strip())[-600:]
+    text = ran.err.strip() or ran.out.strip()
+    # Before the text is cut: a secret that the cut goes through would not be found any more.
     for secret in sorted({s for s in secrets if len(s) >= 6}, key=len, reverse=True):  # noqa: PLR2004
         text = text.replace(secret, "[secret]")
-    return text or "it said nothing"
+    return text[-600:] or "it said nothing"
