@@ -62,6 +62,7 @@ class Program:
 
 PROGRAMS: Mapping[str, Program] = MappingProxyType(
     {
+        "age": Program(package="age", why="opens a vault by hand, as docs/how-to/master-key.md shows"),
         "caddy": Program(package="caddy", why="the reverse proxy of a host, with HTTPS"),
         "cryptsetup": Program(package="cryptsetup-bin", why="LUKS, where the kernel allows it"),
         "curl": Program(package="curl", why="the demonstration looks at what a person would see"),

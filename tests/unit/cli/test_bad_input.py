@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pwd
 import re
 import shutil
@@ -236,7 +235,10 @@ def test_a_missing_program_stops_a_deploy(
 
 
 def test_a_corrupt_register_is_told(sound: Run, workspace: Path) -> None:
-    (workspace / ".tenantry" / "register.db").write_bytes(b"SQLite format 3\0" + os.urandom(8192))
+    register = workspace / ".tenantry" / "register.db"
+    for log in register.parent.glob("register.db-*"):  # a log that is still there would mend the file
+        log.unlink()
+    register.write_bytes(b"SQLite format 3\0" + bytes(range(1, 256)) * 32)
     _refused(sound, workspace, code=69, kind="register-corrupt", told="register.db")
 
 
