@@ -67,12 +67,6 @@ STORIES: Mapping[str, Story] = {
 }
 
 
-# Which of this machine's ports and user ids are free changes while other tests run beside this
-# one; that numbers in use are passed over is held by the tests of the register.
-allocation._can_bind = lambda port: port > 0
-allocation._is_account = lambda uid: uid < 0
-
-
 class _Place:
     """A folder with register, vault and world; opened anew by each process."""
 
@@ -287,6 +281,11 @@ def _end(inventory: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
+    # Which of this machine's ports and user ids are free changes while other tests run beside this
+    # one; that numbers in use are passed over is held by the tests of the register. Here and not
+    # above: tests import this module for its story.
+    allocation._can_bind = lambda port: port > 0
+    allocation._is_account = lambda uid: uid < 0
     story, folder = sys.argv[1:]
     sys.stdout.write(json.dumps(sweep(STORIES[story], Path(folder))))
 
