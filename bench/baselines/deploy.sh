@@ -39,6 +39,7 @@ repo1-path=$PLACE/backups/pg
 repo1-cipher-type=aes-256-cbc
 repo1-cipher-pass=$CIPHER
 repo1-retention-full=2
+repo1-bundle=y
 lock-path=$SECRETS/lock
 log-path=$SECRETS/lock
 spool-path=$SECRETS/spool

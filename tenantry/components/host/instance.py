@@ -16,17 +16,21 @@ __all__ = ["HostInstance"]
 
 
 class HostInstance(pulumi.ComponentResource):
-    """Identity → Storage → Database → Backups → Workload, each after the one before."""
+    """Identity → Storage → Database and its backups → Workload, each after the one before.
+
+    The folders' backups need the storage alone, and nothing waits for them.
+    """
 
     def __init__(self, props: InstanceProps, *, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("tenantry:host:Instance", "instance", None, opts)
         identity = Identity(props, opts=self._after())
         storage = Storage(props, opts=self._after(identity))
-        last: pulumi.Resource = storage
+        backups = Backups(props, opts=self._after(storage))
+        last: list[pulumi.Resource] = [storage]
         if Service.DATABASE in props.profile.services:
-            last = Database(props, opts=self._after(storage))
-        backups = Backups(props, opts=self._after(last))
-        Workload(props, opts=self._after(backups))
+            # Not before its archive runs: what the workload writes can be restored from the first row on.
+            last = [backups.of_database(props, Database(props, opts=self._after(storage)))]
+        Workload(props, opts=self._after(*last))
         self.method = storage.method
         self.register_outputs({"encryption": self.method})
 

@@ -182,9 +182,9 @@ class Cluster:
         return self._apply(old, new)
 
     def delete(self, resource_id: str, inputs: Inputs) -> None:
-        """Stop the server and remove the data folder."""
+        """Stop the server at once (nothing of it is kept) and remove the data folder."""
         path, uid, server = Path(inputs["path"]), int(inputs["uid"]), Server.of(inputs)
-        self._supervised.remove(service_id(inputs["opaque"]))
+        self._supervised.remove(service_id(inputs["opaque"]), orderly=False)
         self._end_unsupervised(path, uid)
         self._remove_unfinished(path, uid)
         for leftover in (path, _lock_file(server), server.socket):

@@ -94,6 +94,7 @@ def settings_text(inputs: Mapping[str, Any]) -> str:
         "repo1-cipher-type": "aes-256-cbc",
         "repo1-cipher-pass": inputs["cipherPass"],
         "repo1-retention-full": int(inputs["retentionFull"]),
+        "repo1-bundle": "y",  # most of a cluster's files are tiny: a third less time, and fewer files
         "lock-path": inputs["lockPath"],
         "log-path": inputs["logPath"],
         "spool-path": inputs["spoolPath"],

@@ -82,7 +82,7 @@ class Supervised(Protocol):
         """Say whether its output arrives where it should."""
         ...
 
-    def remove(self, service: str, /) -> None:
+    def remove(self, service: str, /, *, orderly: bool = True) -> None:
         """Stop the process, wait for its end, and forget it."""
         ...
 

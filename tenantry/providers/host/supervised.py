@@ -246,11 +246,17 @@ class Supervised:
             self._executor.run(["s6-svc", "-a", str(folder / "log")])
             wait_until(lambda: current.exists() and current.stat().st_ino != before, seconds=5)
 
-    def remove(self, service_id: str) -> None:
-        """Stop a service and take it away, with everything that it left running."""
+    def remove(self, service_id: str, *, orderly: bool = True) -> None:
+        """Stop a service and take it away, with everything that it left running.
+
+        Args:
+            service_id: of the service.
+            orderly: let it write what it has in memory. Not wanted where its data go with it:
+                SIGQUIT follows its stop signal at once.
+        """
         folder, away = self._folder(service_id), self._workshop / f"{service_id}.old"
         if self._supervise_listens(service_id):
-            self._down(service_id)
+            self._down(service_id, further="" if orderly else "q")
         if folder.exists():
             self._executor.remove(away)
             self._executor.folder(self._workshop, mode=0o700)
@@ -371,11 +377,14 @@ class Supervised:
     def _control(self, service_id: str, *letters: str) -> None:
         self._executor.run(["s6-svc", *letters, str(self._folder(service_id))])
 
-    def _down(self, service_id: str) -> None:
-        """Stop the process: stop signal, grace, SIGKILL; return when it and its children are gone."""
+    def _down(self, service_id: str, *, further: str = "") -> None:
+        """Stop the process: stop signal, grace, SIGKILL; return when it and its children are gone.
+
+        ``further`` are letters of s6-svc for more signals, sent after the stop signal.
+        """
         service, _ = self.described(service_id)
         limit = 2 * (service.grace_seconds if service else 20) + 15
-        self._executor.run(["s6-svc", "-d", str(self._folder(service_id))], check=False)
+        self._executor.run(["s6-svc", f"-d{further}", str(self._folder(service_id))], check=False)
 
         def down() -> bool:
             status = self.look(service_id)
