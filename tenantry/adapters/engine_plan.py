@@ -14,22 +14,29 @@ _ERASE_HINT = "erase the instance: tenantry erase run NAME --confirm NAME"
 
 
 def judge(planned: Iterable[Change]) -> None:
-    """Raise RefusedError if a plan would destroy data or has to do without some."""
-    for change in planned:
-        if not change.holds_data:
-            continue
-        what = f"{change.type.rpartition(':')[2]} {change.name}"
-        if change.kind in {ChangeKind.DELETE, ChangeKind.REPLACE}:
-            names = ", ".join(change.properties)
-            why = f" (its {names} cannot be changed in place)" if names else ""
-            raise RefusedError(
-                f"this would {change.kind.value} {what}, which holds client data{why}; nothing was done",
-                hint=f"undo the change in the spec, or {_ERASE_HINT}",
-                code="holds-data",
-            )
-        if _LOST in change.properties:
-            raise RefusedError(
-                f"the data of {what} is lost; it is never made anew empty, and nothing was done",
-                hint=f"restore it from a backup, or {_ERASE_HINT}",
-                code="data-lost",
-            )
+    """Raise RefusedError if a plan would destroy data or has to do without some; it names them all."""
+    holding = [change for change in planned if change.holds_data]
+    gone = [_loss(change) for change in holding if change.kind in {ChangeKind.DELETE, ChangeKind.REPLACE}]
+    if gone:
+        raise RefusedError(
+            f"this would {', and '.join(gone)}; nothing was done",
+            hint=f"undo the change in the spec, or {_ERASE_HINT}",
+            code="holds-data",
+        )
+    lost = [_what(change) for change in holding if _LOST in change.properties]
+    if lost:
+        raise RefusedError(
+            f"the data of {' and of '.join(lost)} is lost; it is never made anew empty, and nothing was done",
+            hint=f"restore it from a backup, or {_ERASE_HINT}",
+            code="data-lost",
+        )
+
+
+def _what(change: Change) -> str:
+    return f"{change.type.rpartition(':')[2]} {change.name}"
+
+
+def _loss(change: Change) -> str:
+    names = ", ".join(change.properties)
+    why = f" (its {names} cannot be changed in place)" if names else ""
+    return f"{change.kind.value} {_what(change)}, which holds client data{why}"
