@@ -71,6 +71,7 @@ class Installation:
     folder: Path
     host: HostFolders
     settings: dict[str, str] = field(default_factory=dict)
+    enter: Sequence[str] = ()  # stands before each command that is run, to run it elsewhere
 
     @property
     def https_port(self) -> int:
@@ -121,7 +122,7 @@ class Installation:
             argv[3:3] = ["--output", output] if len(arguments) > 1 else []
             argv += ["--output", output] if len(arguments) == 1 else []
         ran = subprocess.run(
-            argv,
+            [*self.enter, *argv],
             input=stdin,
             capture_output=True,
             text=True,

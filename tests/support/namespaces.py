@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["in_namespace"]
+__all__ = ["LET_GO", "in_namespace"]
 
-_LET_GO = r"""for place in $(awk -v keep="$KEEP" '/ \/dev\/loop/ && (keep == "" || $5 != keep) {print $5}' \
+# Lets every volume go but $KEEP.
+LET_GO = r"""for place in $(awk -v keep="$KEEP" '/ \/dev\/loop/ && (keep == "" || $5 != keep) {print $5}' \
 /proc/self/mountinfo); do umount -l "$place" 2>/dev/null; done
 """
 
@@ -21,4 +22,4 @@ def in_namespace(script: str, *arguments: str, keep: Path | None = None) -> list
     keep: the one volume that stays mounted there.
     """
     wrapper = ["unshare", "--mount", "--propagation", "private", "sh", "-c"]
-    return [*wrapper, f"KEEP={keep or ''}\n{_LET_GO}{script}", "sh", *arguments]
+    return [*wrapper, f"KEEP={keep or ''}\n{LET_GO}{script}", "sh", *arguments]

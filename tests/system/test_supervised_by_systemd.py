@@ -1,12 +1,11 @@
 """The units for hosts where systemd is PID 1, judged by systemd's own checker and by doing what they say.
 
-systemd itself is not booted here: that needs a machine of its own.
+It is booted in test_booted.py.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import signal
 import subprocess
@@ -20,13 +19,12 @@ from tenantry.providers.host.executor import Executor
 from tenantry.providers.host.layout import HostLayout
 from tenantry.providers.host.supervised import Supervised
 from tenantry.providers.host.supervisor import Supervisor
+from tests.support.booted import unit_of_the_how_to
 from tests.support.installation import COMMAND, Installation
 from tests.support.people import wait_until
 from tests.support.session import HostFolders
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: units are root's")
-
-_HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "reboot.md"
 
 
 @pytest.fixture
@@ -66,13 +64,6 @@ def _settings(text: str) -> Mapping[str, Sequence[str]]:
     return found
 
 
-def _unit_of_the_how_to() -> str:
-    (block,) = re.findall(
-        r"    # /etc/systemd/system/tenantry-host-start.service\n((?:    .*\n|\n)+)", _HOW_TO.read_text()
-    )
-    return "".join(f"{line.strip()}\n" for line in block.splitlines())
-
-
 def test_systemd_finds_nothing_wrong_with_the_unit_of_the_supervisor(
     supervisor: Supervisor, tmp_path: Path
 ) -> None:
@@ -80,7 +71,7 @@ def test_systemd_finds_nothing_wrong_with_the_unit_of_the_supervisor(
 
 
 def test_systemd_finds_nothing_wrong_with_the_unit_of_the_how_to(tmp_path: Path) -> None:
-    text = _unit_of_the_how_to().replace("/opt/tenantry/.venv/bin/tenantry", str(COMMAND))
+    text = unit_of_the_how_to().replace("/opt/tenantry/.venv/bin/tenantry", str(COMMAND))
     assert _verified(tmp_path, "tenantry-host-start.service", text) == ""
 
 
@@ -138,7 +129,7 @@ def _programs(layout: HostLayout) -> list[int]:
 def test_the_command_of_the_how_to_brings_an_instance_back_unattended(installation: Installation) -> None:
     installation.deploy("benin").ok()
     installation.run("host", "stop").ok()
-    (command,) = _settings(_unit_of_the_how_to())["ExecStart"]
+    (command,) = _settings(unit_of_the_how_to())["ExecStart"]
     words = shlex.split(
         command.replace("/opt/tenantry/.venv/bin/tenantry", str(COMMAND)).replace(
             "/srv/fleet", str(installation.folder)

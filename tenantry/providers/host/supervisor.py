@@ -41,18 +41,10 @@ _LOG_BYTES = 1_000_000
 class Supervisor:
     """Runs s6-svscan for one host root."""
 
-    def __init__(self, executor: Executor, layout: HostLayout, *, at_boot: Sequence[str] = ()) -> None:
-        """Keep what is needed.
-
-        Args:
-            executor: through which the machine is changed.
-            layout: where the scan folder lies.
-            at_boot: a command that the systemd unit runs once the supervisor is
-                up, to write the services again after a reboot emptied tmpfs.
-        """
+    def __init__(self, executor: Executor, layout: HostLayout) -> None:
+        """Take what changes the machine, and where the scan folder lies."""
         self._executor = executor
         self._layout = layout
-        self._at_boot = tuple(at_boot)
 
     @property
     def unit(self) -> Path:
@@ -149,7 +141,6 @@ class Supervisor:
             f"ExecStartPre=/bin/mkdir -p -m 0711 {self._layout.runtime}",
             f"ExecStartPre=/bin/mkdir -p -m 0700 {services}",
             f"ExecStart=/usr/bin/s6-svscan -c {_MAX_SERVICES} {services}",
-            *([f"ExecStartPost={shlex.join(self._at_boot)}"] if self._at_boot else []),
             f"ExecStop=/usr/bin/s6-svscanctl -t {services}",
             "KillMode=mixed",
             f"TimeoutStopSec={_STOP_SECONDS}",

@@ -6,8 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tenantry.providers.host import processes
-from tenantry.providers.host.executor import Executor
-from tenantry.providers.host.layout import HostLayout
 from tenantry.providers.host.supervisor import Supervisor, wait_until
 
 
@@ -59,10 +57,3 @@ def test_stopping_ends_all_of_its_processes(supervisor: Supervisor) -> None:
     before = supervisor.processes()
     supervisor.stop()
     assert not any(processes.alive(pid) for pid in before)
-
-
-def test_the_unit_starts_what_a_reboot_emptied_before_the_services(
-    executor: Executor, layout: HostLayout
-) -> None:
-    text = Supervisor(executor, layout, at_boot=["/opt/x/tenantry", "host", "start"]).unit_text()
-    assert "ExecStartPost=/opt/x/tenantry host start\n" in text
