@@ -186,6 +186,10 @@ class Proxy:
         finally:
             connection.close()
 
+    def has_certificate(self, hostname: str) -> bool:
+        """Say whether there is a certificate that the proxy made or fetched for a host name."""
+        return any((self._layout.proxy_state / "certificates").glob(f"*/{hostname}/{hostname}.crt"))
+
     def forget_certificates(self, hostname: str) -> None:
         """Remove the certificate and key that the proxy made or fetched for a host name."""
         for folder in sorted((self._layout.proxy_state / "certificates").glob(f"*/{hostname}")):

@@ -76,7 +76,8 @@ class Site:
         """Look at the note and at what the running proxy has.
 
         Further keys say what is not as it should be: ``served`` (the proxy is down
-        or its route is another), ``keys``, ``access`` to a public folder.
+        or its route is another), ``keys``, ``certificate`` (ACME has not given one,
+        and is asked again), ``access`` to a public folder.
         """
         site = self._proxy.site_files().get(resource_id)
         if site is None:
@@ -87,6 +88,8 @@ class Site:
             observed["served"] = False
         if not self._keys_intact(resource_id, site["tls"]):
             observed["keys"] = "changed"
+        if site["tls"]["mode"] == TlsMode.ACME and not self._proxy.has_certificate(site["hostname"]):
+            observed["certificate"] = "missing"
         if not all(self._readable(Path(item["folder"])) for item in site.get("publicFolders") or ()):
             observed["access"] = False
         return Observed(inputs=observed, outputs={})

@@ -34,6 +34,7 @@ from tenantry.providers.host import mounts
 __all__ = ["Observers", "blind", "look"]
 
 _EXPIRY_WARNING = timedelta(days=14)
+_NO_CERTIFICATE = "TLSV1_ALERT_INTERNAL_ERROR"  # what Caddy ends a handshake with that it has none for
 _FULLEST = 0.9  # of the instance's disk
 _LAGS = 3  # archive time-outs after which the archive is behind
 _LEAST_LAG_SECONDS = 60.0
@@ -129,13 +130,32 @@ def _http_ok(request: Request, props: InstanceProps, observers: Observers) -> An
             connection.request("GET", health.path, headers={"Host": props.spec.hostname})
             answer = connection.getresponse()
             answer.read(1024)
-    except ssl.SSLCertVerificationError as error:
-        return False, "CertificateRefused", f"HTTPS at {props.spec.hostname}: {error.verify_message}"
+    except ssl.SSLError as error:
+        return False, *_tls_fault(props, error)
     except (OSError, http.client.HTTPException) as error:
         return False, "NoAnswer", f"HTTPS at {props.spec.hostname}: {type(error).__name__}"
     if answer.status != health.expected_status:
         return False, "BadStatus", f"{health.path} answers {answer.status}, not {health.expected_status}"
     return True, "Answers", f"{health.path} answers {answer.status}"
+
+
+def _tls_fault(props: InstanceProps, error: ssl.SSLError) -> tuple[str, str]:
+    """Return reason and message of a handshake that failed."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "CertificateRefused", f"HTTPS at {props.spec.hostname}: {error.verify_message}"
+    if error.reason == _NO_CERTIFICATE:
+        return "NoCertificate", _without_certificate(props)
+    return "NoAnswer", f"HTTPS at {props.spec.hostname}: {error.reason}"
+
+
+def _without_certificate(props: InstanceProps) -> str:
+    what = f"the proxy has no certificate for {props.spec.hostname}"
+    if props.spec.tls.mode is not TlsMode.ACME:
+        return f"{what} yet"
+    return (
+        f"{what}: the ACME authority cannot be reached, or does not reach this machine by that name "
+        "on ports 80 and 443; the next deploy asks it again"
+    )
 
 
 def _database_reachable(observers: Observers) -> Answer:
