@@ -130,31 +130,30 @@ def _http_ok(request: Request, props: InstanceProps, observers: Observers) -> An
             connection.request("GET", health.path, headers={"Host": props.spec.hostname})
             answer = connection.getresponse()
             answer.read(1024)
-    except ssl.SSLError as error:
-        return False, *_tls_fault(props, error)
+    except ssl.SSLCertVerificationError as error:
+        return False, "CertificateRefused", f"HTTPS at {props.spec.hostname}: {error.verify_message}"
     except (OSError, http.client.HTTPException) as error:
-        return False, "NoAnswer", f"HTTPS at {props.spec.hostname}: {type(error).__name__}"
+        reason = "NoCertificate" if _lacks_certificate(error) else "NoAnswer"
+        return False, reason, _unanswered(props, error)
     if answer.status != health.expected_status:
         return False, "BadStatus", f"{health.path} answers {answer.status}, not {health.expected_status}"
     return True, "Answers", f"{health.path} answers {answer.status}"
 
 
-def _tls_fault(props: InstanceProps, error: ssl.SSLError) -> tuple[str, str]:
-    """Return reason and message of a handshake that failed."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return "CertificateRefused", f"HTTPS at {props.spec.hostname}: {error.verify_message}"
-    if error.reason == _NO_CERTIFICATE:
-        return "NoCertificate", _without_certificate(props)
-    return "NoAnswer", f"HTTPS at {props.spec.hostname}: {error.reason}"
+def _lacks_certificate(error: Exception) -> bool:
+    return isinstance(error, ssl.SSLError) and error.reason == _NO_CERTIFICATE
 
 
-def _without_certificate(props: InstanceProps) -> str:
-    what = f"the proxy has no certificate for {props.spec.hostname}"
+def _unanswered(props: InstanceProps, error: Exception) -> str:
+    """Say what is known of an HTTPS connection that came to nothing."""
+    name = props.spec.hostname
+    if not _lacks_certificate(error):
+        return f"HTTPS at {name}: {type(error).__name__}"
     if props.spec.tls.mode is not TlsMode.ACME:
-        return f"{what} yet"
+        return f"the proxy has no certificate for {name} yet"
     return (
-        f"{what}: the ACME authority cannot be reached, or does not reach this machine by that name "
-        "on ports 80 and 443; the next deploy asks it again"
+        f"the proxy has no certificate for {name}: the ACME authority cannot be reached, or does not reach "
+        "this machine by that name on ports 80 and 443; the next deploy asks it again"
     )
 
 
