@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from tenantry.adapters import tools
+from tenantry.adapters.engine import Engine
+from tenantry.adapters.engine_state import LockHolder
 from tenantry.errors import FailedError
 from tests.engine.conftest import PASSPHRASE, Workshop
 
@@ -61,6 +63,14 @@ def _pending(folder: Path) -> int:
     return len(json.loads(checkpoint.read_text())["checkpoint"]["latest"].get("pending_operations") or [])
 
 
+def _ended_holder(engine: Engine) -> LockHolder:
+    """Return whose lock it is, once the kernel has ended that engine: it does so after us, not with us."""
+    holder = engine.locked_by("s")
+    assert holder is not None
+    _wait(lambda: not Path(f"/proc/{holder.pid}").exists(), seconds=5)
+    return holder
+
+
 @pytest.fixture
 def killed_in_create(workshop: Workshop) -> Workshop:
     """A workshop whose stack was left by a SIGKILL of our process in the middle of a create."""
@@ -75,9 +85,7 @@ def killed_in_create(workshop: Workshop) -> Workshop:
 
 def test_the_engine_dies_with_us_and_its_lock_is_proved_stale(killed_in_create: Workshop) -> None:
     engine = killed_in_create.engine
-    holder = engine.locked_by("s")
-    assert holder is not None
-    _wait(lambda: not Path(f"/proc/{holder.pid}").exists(), seconds=5)
+    holder = _ended_holder(engine)
     assert [broken.pid for broken in engine.break_lock("s")] == [holder.pid]
 
 
@@ -85,7 +93,8 @@ def test_after_a_kill_in_a_create_up_finishes_and_no_pending_operation_stays(
     killed_in_create: Workshop,
 ) -> None:
     engine, folder = killed_in_create.engine, killed_in_create.folder
-    _wait(lambda: bool(engine.break_lock("s")), seconds=5)
+    _ended_holder(engine)
+    assert engine.break_lock("s")
     assert _pending(folder) > 0
     engine.up("s", killed_in_create.program(), passphrase=PASSPHRASE)
     assert _pending(folder) == 0
@@ -97,7 +106,8 @@ def test_after_a_kill_in_a_create_destroy_removes_what_was_made_but_never_record
     killed_in_create: Workshop,
 ) -> None:
     engine, folder = killed_in_create.engine, killed_in_create.folder
-    _wait(lambda: bool(engine.break_lock("s")), seconds=5)
+    _ended_holder(engine)
+    assert engine.break_lock("s")
     killed_in_create.permits.append(True)
     assert "first" not in {found.name for found in engine.resources("s")}
     engine.destroy("s", passphrase=PASSPHRASE, may_destroy=True)
