@@ -16,7 +16,7 @@ import pytest
 
 from tenantry.adapters import tools
 from tenantry.adapters.engine import Engine
-from tenantry.adapters.engine_state import LockHolder
+from tenantry.adapters.engine_state import LockHolder, process_is_dead
 from tenantry.errors import FailedError
 from tests.engine.conftest import PASSPHRASE, Workshop
 
@@ -67,7 +67,7 @@ def _ended_holder(engine: Engine) -> LockHolder:
     """Return whose lock it is, once the kernel has ended that engine: it does so after us, not with us."""
     holder = engine.locked_by("s")
     assert holder is not None
-    _wait(lambda: not Path(f"/proc/{holder.pid}").exists(), seconds=5)
+    _wait(lambda: process_is_dead(holder.pid, holder.since))
     return holder
 
 
