@@ -14,12 +14,13 @@ own logs would hold the stack's name too; ``prepare`` keeps it from writing any.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -146,6 +147,10 @@ class StateFolder:
     def settle(self, stack: str, *, adopt: bool) -> int:
         """Resolve creates that were interrupted, which the engine itself would only ask about.
 
+        An engine that outlives us by a moment may find its provider gone, take a create for
+        failed, and strike it from the checkpoint although what it made is there. So for a
+        destroy the checkpoint before that, which the engine keeps, is read, too.
+
         Args:
             stack: the stack; it may be missing.
             adopt: True enters each as a resource with the id UNFINISHED, so that a destroy
@@ -158,20 +163,26 @@ class StateFolder:
             return 0
         document = self._document(stack)
         latest = document["checkpoint"].get("latest") or {}
-        pending = latest.get("pending_operations") or []
-        creating = [operation["resource"] for operation in pending if operation["type"] == "creating"]
-        if not pending:
-            return 0
+        pending = latest.pop("pending_operations", None) or []
+        creating = _creating(pending)
+        begun: dict[str, dict[str, Any]] = {}
         if adopt:
-            known = {raw["urn"] for raw in latest["resources"]}
-            latest["resources"].extend(
-                {**raw, "id": UNFINISHED, "outputs": raw.get("inputs") or {}}
-                for raw in creating
-                if raw["urn"] not in known and raw.get("custom")
+            creating += _creating(self._before(stack).get("pending_operations") or [])
+            known = {raw["urn"] for raw in latest.get("resources") or []}
+            begun = {raw["urn"]: raw for raw in creating if raw["urn"] not in known and raw.get("custom")}
+            latest.setdefault("resources", []).extend(
+                {**raw, "id": UNFINISHED, "outputs": raw.get("inputs") or {}} for raw in begun.values()
             )
-        del latest["pending_operations"]
-        _write(self.checkpoint_path(stack), json.dumps(document, indent=4))
+        if pending or begun:
+            _write(self.checkpoint_path(stack), json.dumps(document, indent=4))
         return len(creating)
+
+    def _before(self, stack: str) -> dict[str, Any]:
+        """Return what the checkpoint before the present one had; nothing where that cannot be read."""
+        path = self.checkpoint_path(stack)
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            return dict(json.loads(path.with_name(f"{path.name}.bak").read_text())["checkpoint"]["latest"])
+        return {}
 
     def remove(self, stack: str) -> None:
         """Remove all files of the stack, the checkpoint last, and look that none is left.
@@ -238,6 +249,10 @@ def process_is_dead(pid: int, since: datetime) -> bool:
     started = boot + int(fields[19]) / os.sysconf("SC_CLK_TCK")
     later = started > since.timestamp() + 1  # boot time is told in whole seconds
     return fields[0] in {"Z", "X"} or (later and "(pulumi" not in before)
+
+
+def _creating(operations: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [operation["resource"] for operation in operations if operation["type"] == "creating"]
 
 
 def _boot_time() -> float:

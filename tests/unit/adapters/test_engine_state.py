@@ -67,6 +67,17 @@ def test_interrupted_creates_are_forgotten_or_entered(state: StateFolder) -> Non
         assert state.settle("s", adopt=adopt) == 0
 
 
+def test_a_create_that_the_dying_engine_took_for_failed_is_entered_for_a_destroy(state: StateFolder) -> None:
+    path = state.checkpoint_path("s")
+    _write(state, pending_operations=[{"resource": _raw("made"), "type": "creating"}])
+    path.rename(path.with_name("s.json.bak"))
+    _write(state, resources=[_raw("there", id="1")])
+    state.settle("s", adopt=False)
+    assert [found.name for found in state.resources("s")] == ["there"]
+    state.settle("s", adopt=True)
+    assert {found.name: found.id for found in state.resources("s")} == {"there": "1", "made": "unfinished"}
+
+
 def test_a_state_that_cannot_be_read_is_told_by_its_path(state: StateFolder) -> None:
     _write(state)
     state.checkpoint_path("s").write_text("{")
