@@ -48,17 +48,29 @@ class TenantryError(Exception):
     exit_code = 70
     default_code = "defect"
 
-    def __init__(self, message: str, *, hint: str = "", where: str = "", code: str = "") -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        hint: str = "",
+        where: str = "",
+        code: str = "",
+        problems: Sequence[Problem] = (),
+    ) -> None:
+        """Take what happened, or the problems that tell it."""
+        self.message = message or (problems[0].message if problems else "the input is wrong")
+        super().__init__(self.message)
         self.hint = hint
         self.where = where
         self.code = code or self.default_code
+        self._problems = tuple(problems)
 
     @property
     def problems(self) -> Sequence[Problem]:
-        """The error as Problems; one, unless a subclass gathers several."""
-        return [Problem(code=self.code, message=self.message, hint=self.hint, where=self.where)]
+        """All that was found, or the error itself."""
+        return self._problems or [
+            Problem(code=self.code, message=self.message, hint=self.hint, where=self.where)
+        ]
 
 
 class FailedError(TenantryError):
@@ -80,28 +92,6 @@ class SpecError(TenantryError):
 
     exit_code = 65
     default_code = "spec"
-
-    def __init__(
-        self,
-        message: str = "",
-        *,
-        hint: str = "",
-        where: str = "",
-        code: str = "",
-        problems: Sequence[Problem] = (),
-    ) -> None:
-        super().__init__(
-            message or (problems[0].message if problems else "the input is wrong"),
-            hint=hint,
-            where=where,
-            code=code,
-        )
-        self._problems = tuple(problems)
-
-    @property
-    def problems(self) -> Sequence[Problem]:
-        """All that was found, or the error itself."""
-        return self._problems or super().problems
 
 
 class UnavailableError(TenantryError):

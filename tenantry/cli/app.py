@@ -20,6 +20,7 @@ from tenantry.cli.commands import (
     journal,
     operation,
     profile,
+    region,
     spec,
     workspace,
 )
@@ -44,6 +45,7 @@ app = typer.Typer(
 workspace.register(app)
 app.add_typer(spec.app, name="spec")
 app.add_typer(profile.app, name="profile")
+app.add_typer(region.app, name="region")
 app.add_typer(instance.app, name="instance")
 app.add_typer(credentials.app, name="credentials")
 app.add_typer(backup.app, name="backup")

@@ -17,11 +17,13 @@ from tenantry.config.kinds import INVALID, Kind
 from tenantry.config.problems import NOWHERE, Fault, Findings
 from tenantry.config.profile import load_profile, missing_settings
 from tenantry.config.reader import Node, ScalarKind, ScalarNode, parse_document, read_bytes
+from tenantry.config.regions import catalogue
 from tenantry.config.spec_fields import SPEC_RECORD
 from tenantry.config.workspace import WORKSPACE_FILE
-from tenantry.errors import DefectError, Problem, SpecError
+from tenantry.errors import DefectError, Problem, RefusedError, SpecError
 from tenantry.model.profile import Profile, Variable, VariableClass
-from tenantry.model.spec import InstanceSpec, TlsMode, Workspace
+from tenantry.model.residency import breaches, host_breach
+from tenantry.model.spec import InstanceSpec, TargetKind, TlsMode, Workspace
 
 __all__ = ["field_problem", "load_spec", "load_specs", "parse_spec", "spec_digest"]
 
@@ -37,6 +39,7 @@ def load_spec(path: Path, *, workspace: Workspace, complete: bool = True) -> Ins
 
     Raises:
         SpecError: the file has problems; all of them are told.
+        RefusedError: it is sound, but the instance would leave the residency.
     """
     data = read_bytes(path, shown=_shown(path, workspace))
     return parse_spec(data, path=path, workspace=workspace, complete=complete)
@@ -48,6 +51,8 @@ def parse_spec(data: bytes, *, path: Path, workspace: Workspace, complete: bool 
     if other := _hostname_elsewhere(spec.hostname, path, workspace):
         _note_same_hostname(spec.hostname, [other], findings)
     findings.raise_any()
+    if outside := _outside(spec, workspace, findings):
+        raise RefusedError(code=outside[0].code, where=outside[0].where, problems=outside)
     return spec
 
 
@@ -63,7 +68,9 @@ def load_specs(
         try:
             spec, findings = _parse(read_bytes(path, shown=shown), path, shelf, complete=complete)
             findings.raise_any()
-            sound.append((spec, findings))
+            problems += (outside := _outside(spec, workspace, findings))
+            if not outside:
+                sound.append((spec, findings))
         except SpecError as error:
             problems += error.problems
     for spec, findings in sound:
@@ -124,6 +131,9 @@ def _parse(data: bytes, path: Path, shelf: _Shelf, *, complete: bool) -> tuple[I
     spec: InstanceSpec = dataclasses.replace(bound, where=findings.file)
     _check_file_name(spec, path, findings)
     _check_tls(spec, findings)
+    if spec.azure is not None and spec.target is not TargetKind.AZURE:
+        message = f"is only read with target: azure, and the target is {spec.target}"
+        findings.add_fault(Fault(code="misplaced-key", message=message), "azure")
     profile = _profile_of(spec, shelf, findings)
     if profile is not None:
         _check_settings(spec, profile, shelf.workspace, findings)
@@ -158,6 +168,29 @@ def _check_tls(spec: InstanceSpec, findings: Findings) -> None:
             findings.add_fault(Fault(code="no-file", message=f"names {path}, which is no file"), key)
         elif not os.access(path, os.R_OK):
             findings.add_fault(Fault(code="unreadable", message=f"names {path}, which cannot be read"), key)
+
+
+def _outside(spec: InstanceSpec, workspace: Workspace, findings: Findings) -> list[Problem]:
+    """Return what would leave the residency, or cannot be had where the spec wants it."""
+    if spec.azure is None:
+        breach = host_breach(spec.residency, workspace.host.country)
+        found = [breach] if breach else []
+    else:
+        known = catalogue()
+        region = known.find(spec.azure.region)
+        assert region is not None  # the fields let no other pass
+        found = [*breaches(spec.azure, region, spec.residency, known)]
+    places = findings.places
+    return [
+        Problem(
+            code=one.code,
+            message=f"{one.key} {one.message}",
+            hint=one.hint,
+            # A key that is left out has its default; then the block that it is measured by is named.
+            where=findings.where(places.get(one.key) or places.get("residency") or places["target"]),
+        )
+        for one in found
+    ]
 
 
 def _profile_of(spec: InstanceSpec, shelf: _Shelf, findings: Findings) -> Profile | None:

@@ -15,6 +15,7 @@ from tenantry.config.formats import (
     RECIPIENT_PATTERN,
     VARIABLE_PATTERN,
     country_fault,
+    did_you_mean,
     email_fault,
     hostname_fault,
     language_fault,
@@ -24,12 +25,35 @@ from tenantry.config.formats import (
     variable_fault,
 )
 from tenantry.config.kinds import Choice, FilePath, Flag, Integer, Text, Version
+from tenantry.config.problems import Fault, shorten
+from tenantry.config.regions import catalogue
 from tenantry.model.names import RESERVED_NAMES
+from tenantry.model.residency import (
+    COUNTRY_GROUPS,
+    AzurePlacement,
+    Residency,
+    StorageRedundancy,
+    ZoneRedundancy,
+)
 from tenantry.model.spec import SIZES, Backups, Client, InstanceSpec, Size, TargetKind, Tls, TlsMode
 
 __all__ = ["PROFILE_NAME_PATTERN", "SPEC_RECORD"]
 
 PROFILE_NAME_PATTERN: Final = r"^[a-z0-9](?:[a-z0-9]|-(?=[a-z0-9])){0,39}$"
+_PLACES: Final = [*COUNTRY_GROUPS, *sorted(COUNTRIES)]
+_REGIONS: Final = [region.name for region in catalogue()]
+
+
+def _place_fault(text: str) -> Fault | None:
+    return None if text in COUNTRY_GROUPS else country_fault(text)
+
+
+def _region_fault(text: str) -> Fault | None:
+    if text in _REGIONS:
+        return None
+    hint = did_you_mean(text, _REGIONS) or "tenantry region list --all"
+    return Fault(code="unknown-region", message=f"is {shorten(text)}, which is no region of Azure", hint=hint)
+
 
 _CLIENT = Record(
     fields=(
@@ -102,11 +126,56 @@ _BACKUPS = Record(
     build=Backups,
     model=Backups,
 )
+_RESIDENCY = Record(
+    fields=(
+        Field(
+            "countries",
+            ListOf(
+                kind=Text(rule=_place_fault, choices=_PLACES),
+                least=1,
+                most=len(_PLACES),
+                unique=True,
+                example="NL",
+            ),
+            "Where data may lie: countries as ISO 3166-1 alpha-2, EU, EEA or EU-DATA-BOUNDARY.",
+        ),
+        Field(
+            "exclude_regions",
+            ListOf(kind=Text(rule=_region_fault, choices=_REGIONS), most=100, unique=True),
+            "Regions of Azure in which nothing may lie all the same.",
+        ),
+    ),
+    build=Residency,
+    model=Residency,
+)
+_AZURE = Record(
+    fields=(
+        Field("region", Text(rule=_region_fault, choices=_REGIONS), "Region of the instance."),
+        Field(
+            "zone_redundancy", Choice(ZoneRedundancy), "Whether the database has a standby in a second zone."
+        ),
+        Field(
+            "backup_retention_days",
+            Integer(least=7, most=35, unit="days"),
+            "How long backups of the database are kept, in days.",
+        ),
+        Field("geo_redundant_backup", Flag(), "Whether backups are copied to the paired region."),
+        Field(
+            "storage_redundancy",
+            Choice(StorageRedundancy),
+            "Where copies of files lie; ZRS where the region has zones, else LRS, when left out.",
+        ),
+    ),
+    build=AzurePlacement,
+    model=AzurePlacement,
+)
 
 
 def _build(**values: Any) -> InstanceSpec:
     del values["tenantry"]
     limits = SIZES[values.get("size", Size.SMALL)]
+    if values["target"] is TargetKind.AZURE:
+        values.setdefault("azure", AzurePlacement())
     values["limits"] = dataclasses.replace(limits, **values.get("limits", {}))
     if "retention_days" in (logs := values.pop("logs", {})):
         values["log_retention_days"] = logs["retention_days"]
@@ -175,5 +244,7 @@ SPEC_RECORD: Final = Record(
             "Values of the profile's variables of class client. No secrets.",
         ),
         Field("encryption_required", Flag(), "Refuse a host that cannot encrypt the data folder."),
+        Field("residency", _RESIDENCY, "Where data may lie; what would leave it is refused."),
+        Field("azure", _AZURE, "Of target azure: where the instance lives."),
     ),
 )

@@ -79,6 +79,9 @@ size: {size}  # small, medium or large
 #   NAME: "value"
 
 # encryption_required: true  # refuse a host that cannot encrypt the data folder
+
+# residency:  # where data may lie; what would leave it is refused
+#   countries: [EU]  # ISO 3166-1 alpha-2, EU, EEA or EU-DATA-BOUNDARY
 """
 
 
@@ -135,6 +138,7 @@ def _host(name: str, root: str, runtime: str) -> str:
         + "  # this machine in the register; do not change it later",
         _line("root", root, "/var/lib/tenantry", indent="  "),
         _line("runtime", runtime, "/run/tenantry", indent="  ") + "  # on tmpfs: secrets and sockets",
+        '#   country: "NL"  # where this machine stands; a residency asks for it',
         '#   bind: "127.0.0.1"  # address that the proxy listens on',
         "#   https_port: 443",
         "#   http_port: 80",

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from tenantry.config.blocks import Field, ListOf, Record, TableOf
+from tenantry.config.countries import COUNTRIES
 from tenantry.config.formats import (
     EMAIL_PATTERN,
     HOST_NAME_PATTERN,
     VARIABLE_PATTERN,
     address_fault,
+    country_fault,
     email_fault,
     pattern_rule,
     register_fault,
@@ -45,6 +47,11 @@ _HOST = Record(
                 most=63,
             ),
             "This machine's name in the register; the machine's own when left out. Do not change it later.",
+        ),
+        Field(
+            "country",
+            Text(rule=country_fault, choices=sorted(COUNTRIES)),
+            "Country in which this machine stands, as ISO 3166-1 alpha-2; a spec's residency asks for it.",
         ),
         Field("root", FilePath(), "Folder of the instances; /var/lib/tenantry as root when left out."),
         Field(

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from tenantry.model.residency import AzurePlacement, Residency
+
 __all__ = [
     "SIZES",
     "Backups",
@@ -113,6 +115,8 @@ class InstanceSpec:
     log_retention_days: int = 90
     settings: Mapping[str, str] = field(default_factory=dict)
     encryption_required: bool = False  # refuse a host that cannot encrypt the data folder
+    residency: Residency = field(default_factory=Residency)
+    azure: AzurePlacement | None = None  # None: the target is another
     where: str = ""
 
 
@@ -122,6 +126,7 @@ class HostSettings:
 
     root: Path
     runtime: Path  # on tmpfs: secrets and sockets, gone after a reboot
+    country: str = ""  # where the machine stands, ISO 3166-1 alpha-2; "": nobody said so
     bind: str = "127.0.0.1"
     https_port: int = 443
     http_port: int = 80

@@ -61,6 +61,8 @@ def test_an_instance_that_is_not_there_is_an_error_with_a_hint(ready: Run, name:
         ["spec", "validate"],
         ["profile", "list"],
         ["profile", "validate", "registrations"],
+        ["region", "list", "--country", "KE"],
+        ["region", "show", "westeurope"],
         ["instance", "list"],
         ["operation", "list"],
         ["journal", "show"],

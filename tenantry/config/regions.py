@@ -1,0 +1,63 @@
+"""Reads the catalogue of Azure's regions that comes with tenantry; see regions/SOURCE.md."""
+
+from __future__ import annotations
+
+import csv
+import functools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from tenantry.model.regions import Access, Catalogue, Offered, Place, Region
+
+__all__ = ["catalogue", "place_of"]
+
+_FOLDER: Final = Path(__file__).parent.parent / "regions"
+_AS_OF: Final = "2026-11-21"  # as SOURCE.md says
+_OFFERED: Final = {
+    "yes": Offered.YES,
+    "no": Offered.NO,
+    "yes-new-deployments-blocked": Offered.BLOCKED,
+    "": Offered.UNKNOWN,
+}
+
+
+@functools.cache
+def catalogue() -> Catalogue:
+    """Return the regions of Azure's public cloud."""
+    return Catalogue(as_of=_AS_OF, regions=tuple(_region(row) for row in _rows("azure-regions.csv")))
+
+
+def place_of(country: str) -> Place | None:
+    """Return the place in a country from which distances are measured; None for one that has none."""
+    for row in _rows("countries.csv"):
+        if row["country"] == country:
+            return _place(row)
+    return None
+
+
+def _rows(name: str) -> Iterator[Mapping[str, str]]:
+    with (_FOLDER / name).open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+def _region(row: Mapping[str, str]) -> Region:
+    return Region(
+        name=row["name"],
+        display_name=row["display_name"],
+        country=row["country_iso2"],
+        geography=row["geography"],
+        location=row["physical_location"],
+        place=_place(row),
+        zones=int(row["availability_zones"]),
+        pair=row["paired_region"],
+        pair_country=row["paired_country_iso2"],
+        access=Access(row["access"]),
+        postgresql=_OFFERED[row["pgflex_listed"]],
+        zone_redundancy=_OFFERED[row["pgflex_zone_redundant_ha"]],
+        geo_backup=_OFFERED[row["pgflex_geo_redundant_backup"]],
+    )
+
+
+def _place(row: Mapping[str, str]) -> Place:
+    return Place(latitude=float(row["latitude"]), longitude=float(row["longitude"]))

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tenantry.config.countries import COUNTRIES
+from tenantry.config.regions import catalogue, place_of
+from tenantry.model.regions import Access, Region, kilometres
+from tenantry.model.residency import (
+    COUNTRY_GROUPS,
+    AzurePlacement,
+    Residency,
+    StorageRedundancy,
+    ZoneRedundancy,
+    breaches,
+    countries_of,
+    host_breach,
+    offers,
+    whereabouts,
+)
+
+QUICK = settings(deadline=None, database=None, max_examples=300)
+REGIONS = st.sampled_from(list(catalogue()))
+RESIDENCIES = st.builds(
+    Residency,
+    countries=st.lists(
+        st.sampled_from([*COUNTRY_GROUPS, *sorted({one.country for one in catalogue()})]),
+        max_size=4,
+        unique=True,
+    ).map(tuple),
+    exclude_regions=st.lists(st.sampled_from([one.name for one in catalogue()]), max_size=4).map(tuple),
+)
+PLACEMENTS = st.builds(
+    AzurePlacement,
+    zone_redundancy=st.sampled_from(ZoneRedundancy),
+    geo_redundant_backup=st.booleans(),
+    storage_redundancy=st.none() | st.sampled_from(StorageRedundancy),
+)
+
+
+def _region(name: str) -> Region:
+    found = catalogue().find(name)
+    assert found is not None
+    return found
+
+
+def _codes(name: str, *countries: str, **wanted: object) -> list[tuple[str, str]]:
+    placement = AzurePlacement(region=name, **wanted)  # type: ignore[arg-type]
+    found = breaches(placement, _region(name), Residency(countries=countries), catalogue())
+    return [(one.key, one.code) for one in found]
+
+
+@QUICK
+@given(PLACEMENTS, REGIONS, RESIDENCIES)
+def test_no_data_of_an_accepted_placement_lie_outside_the_residency(
+    wanted: AzurePlacement, region: Region, residency: Residency
+) -> None:
+    if breaches(wanted, region, residency, catalogue()):
+        return
+    for lies in whereabouts(wanted, region):
+        if lies.region and "Key Vault" not in lies.note:
+            assert lies.region not in residency.exclude_regions
+            assert residency.allows_country(lies.country)
+
+
+@QUICK
+@given(RESIDENCIES)
+def test_whatever_is_offered_is_allowed_and_can_be_had(residency: Residency) -> None:
+    for offer in offers(residency, catalogue()):
+        assert residency.allows(offer.region)
+        assert not breaches(AzurePlacement(), offer.region, residency, catalogue())
+
+
+def test_a_residency_without_countries_allows_every_region_that_it_does_not_exclude() -> None:
+    excluded = Residency(exclude_regions=("westeurope",))
+    assert not excluded.allows(_region("westeurope"))
+    assert excluded.allows(_region("eastus"))
+
+
+def test_a_group_stands_for_its_countries() -> None:
+    assert {"NL", "IE"} <= countries_of(["EU"])
+    assert countries_of(["EEA"]) - countries_of(["EU"]) == {"IS", "LI", "NO"}
+    assert countries_of(["EU-DATA-BOUNDARY"]) - countries_of(["EEA"]) == {"CH"}
+
+
+def test_the_country_of_the_region_must_be_allowed() -> None:
+    assert _codes("westeurope", "IE") == [("azure.region", "outside-residency")]
+    assert _codes("westeurope", "NL") == []
+
+
+@pytest.mark.parametrize(("region", "country"), [("westeurope", "NL"), ("eastasia", "HK")])
+def test_a_copy_in_a_pair_across_the_border_leaves_the_country(region: str, country: str) -> None:
+    assert _codes(region, country, geo_redundant_backup=True, storage_redundancy=StorageRedundancy.GRS) == [
+        ("azure.geo_redundant_backup", "outside-residency"),
+        ("azure.storage_redundancy", "outside-residency"),
+    ]
+
+
+def test_backups_of_brazil_south_cannot_leak_to_the_united_states_and_files_may_not() -> None:
+    wanted = {"geo_redundant_backup": True, "storage_redundancy": StorageRedundancy.GZRS}
+    assert _codes("brazilsouth", "BR", **wanted) == [
+        ("azure.geo_redundant_backup", "no-geo-backup"),
+        ("azure.storage_redundancy", "outside-residency"),
+    ]
+
+
+def test_a_standby_that_is_required_must_be_offered() -> None:
+    required = {"zone_redundancy": ZoneRedundancy.REQUIRED}
+    assert _codes("westeurope", **required) == [("azure.zone_redundancy", "no-zone-redundancy")]
+    assert _codes("southafricanorth", **required) == []
+
+
+def test_zones_and_pairs_that_are_not_there_are_told() -> None:
+    assert _codes("ukwest", storage_redundancy=StorageRedundancy.ZRS) == [
+        ("azure.storage_redundancy", "no-zones")
+    ]
+    assert _codes("italynorth", storage_redundancy=StorageRedundancy.GRS) == [
+        ("azure.storage_redundancy", "no-pair")
+    ]
+
+
+def test_a_region_without_postgresql_is_refused_with_others() -> None:
+    (breach,) = breaches(AzurePlacement(), _region("denmarkeast"), Residency(countries=("EU",)), catalogue())
+    assert (breach.code, "swedencentral" in breach.hint) == ("no-postgresql", True)
+
+
+def test_a_host_must_stand_in_a_country_of_the_residency() -> None:
+    kenya = Residency(countries=("KE",))
+    found = {country: host_breach(kenya, country) for country in ("KE", "UG", "")}
+    assert {country: breach and breach.code for country, breach in found.items()} == {
+        "KE": None,
+        "UG": "outside-residency",
+        "": "residency-unknown",
+    }
+    assert host_breach(Residency(), "") is None
+
+
+# Great-circle distances from capitals, as published beside the regions' data; the places here are
+# mostly the same cities.
+@pytest.mark.parametrize(
+    ("country", "region", "published"),
+    [
+        ("KE", "southafricanorth", 2870),
+        ("ZM", "southafricanorth", 1150),
+        ("SD", "israelcentral", 1755),
+        ("LB", "qatarcentral", 1794),
+        ("UA", "polandcentral", 689),
+        ("GH", "spaincentral", 3889),
+        ("PH", "eastasia", 1113),
+    ],
+)
+def test_distances_are_those_that_were_published(country: str, region: str, published: int) -> None:
+    place = place_of(country)
+    assert place is not None
+    assert kilometres(place, _region(region).place) == pytest.approx(published, rel=0.02)
+
+
+def test_every_country_but_antarctica_has_a_place() -> None:
+    lacking = {"AQ", "BV", "HM"}  # nobody lives there; the last two have no time zone
+    assert {country for country in COUNTRIES if place_of(country) is None} == lacking
+
+
+def test_the_catalogue_holds_what_was_published() -> None:
+    regions = list(catalogue())
+    assert len(regions) == len({one.name for one in regions}) == 58
+    assert len({one.country for one in regions}) == 32
+    assert [sum(one.access is access for one in regions) for access in Access] == [47, 9, 2]
+    assert sum(not one.pair for one in regions) == 13
+    assert {one.country for one in regions} <= COUNTRIES
+
+
+def test_a_pair_is_a_region_that_is_known_or_the_hidden_one() -> None:
+    unknown = {one.pair for one in catalogue() if one.pair and catalogue().find(one.pair) is None}
+    assert unknown == {"swedensouth"}
