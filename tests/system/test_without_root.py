@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -73,6 +74,8 @@ class Person:
             check=False,
         )
         assert ran.stdout, ran.stderr
+        defects = "".join(one.read_text() for one in self.workspace.glob(".tenantry/defect-*"))
+        assert not defects, defects
         return ran.returncode, json.loads(ran.stdout)
 
 
@@ -102,6 +105,18 @@ def person(host_folders: HostFolders) -> Iterator[Person]:
         subprocess.run(["userdel", name], check=True, capture_output=True)
 
 
+@contextlib.contextmanager
+def _log_of_root(host: HostFolders) -> Iterator[Path]:
+    """Have a log on the machine that only root may read, written to just now."""
+    path = Path("/var/log") / f"{host.root.parent.name}-{host.root.name}.log"
+    path.write_text("something of somebody's\n")
+    path.chmod(0o600)
+    try:
+        yield path
+    finally:
+        path.unlink()
+
+
 def test_a_user_without_root_has_a_healthy_instance_and_is_told_that_nothing_fences_it_off(
     person: Person,
 ) -> None:
@@ -116,5 +131,8 @@ def test_a_user_without_root_has_a_healthy_instance_and_is_told_that_nothing_fen
     shown = person.run("instance", "show", "benin")[1]["data"]
     assert shown["isolation"].startswith("none: everything runs as the invoking user")
     assert shown["encryption"] == "none"
-    code, erased = person.run("erase", "run", "benin", "--confirm", "benin")
+    with _log_of_root(person.host) as log:
+        code, erased = person.run("erase", "run", "benin", "--confirm", "benin")
     assert code == 0, erased["problems"]
+    told = {one["where"]: one["what"] for one in erased["data"]["residues"]}
+    assert "only root may read" in told[str(log.parent)]

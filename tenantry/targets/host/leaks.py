@@ -154,7 +154,10 @@ def _size(path: Path, *, since: float) -> int:
 
 
 def _read(path: Path) -> bytes:
-    """Return what a log holds, unpacked; nothing when it is gone, or no plain file."""
+    """Return what a log holds, unpacked; nothing when it is gone, or no plain file.
+
+    Nor of one that only root may read, when we are not: ``residues`` tells of these.
+    """
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
             return b""
@@ -163,5 +166,5 @@ def _read(path: Path) -> bytes:
                 return packed.read(_MOST_BYTES)
         with path.open("rb") as plain:
             return plain.read(_MOST_BYTES)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         return b""

@@ -18,6 +18,7 @@ __all__ = [
     "Marks",
     "accounts",
     "cron_entries",
+    "files_below",
     "listeners",
     "mounts",
     "paths",
@@ -151,11 +152,16 @@ def cron_entries(marks: Marks) -> Iterator[str]:
 
 def _texts(places: Sequence[str], marks: Marks) -> Iterator[str]:
     for place in map(Path, places):
-        files = [place] if place.is_file() else sorted(place.rglob("*")) if place.is_dir() else []
-        for file in files:
+        for file in [place] if place.is_file() else sorted(files_below(place)):
             with suppress(OSError):
                 if marks.opaque in file.name or (file.is_file() and _mentions(file, marks.opaque)):
                     yield str(file)
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield what is in a folder and in those below it; what vanishes meanwhile or is closed to us is not."""
+    for top, folders, names in os.walk(folder):
+        yield from (Path(top, name) for name in (*folders, *names))
 
 
 def _mentions(file: Path, text: str) -> bool:

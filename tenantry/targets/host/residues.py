@@ -8,6 +8,7 @@ removes it: it names the client.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -15,10 +16,12 @@ from pathlib import Path
 
 from tenantry.model.status import Residue
 from tenantry.providers.host.layout import HostLayout
+from tenantry.targets.host.look import files_below
 
 __all__ = ["residues"]
 
 _COPIES = ("/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/subuid-", "/etc/subgid-")
+_HOST_LOGS = Path("/var/log")
 _LARGEST = 64 * 1024 * 1024  # bytes of a log that are searched
 
 
@@ -28,6 +31,7 @@ def residues(opaque: str, *, layout: HostLayout, spec: Path) -> Sequence[Residue
     logs = "the opaque name, in a log of the host: until the log is rotated away"
     found = _naming(map(Path, _COPIES), opaque, what=copies)
     found += _naming(_logs(layout), opaque, what=logs)
+    found += _unread(_logs(layout))
     if spec.is_file():
         what = "the spec, with the client's name and contact: until a person removes it"
         found.append(Residue(where=str(spec), what=what, since=_changed(spec)))
@@ -36,8 +40,17 @@ def residues(opaque: str, *, layout: HostLayout, spec: Path) -> Sequence[Residue
 
 def _logs(layout: HostLayout) -> Iterator[Path]:
     yield layout.runtime / "supervisor.log"
-    for folder in (Path("/var/log"), layout.proxy_state / "logs"):
-        yield from (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
+    for folder in (_HOST_LOGS, layout.proxy_state / "logs"):
+        yield from (path for path in sorted(files_below(folder)) if path.is_file() and not path.is_symlink())
+
+
+def _unread(logs: Iterable[Path]) -> Iterator[Residue]:
+    """Tell of logs that only root may read, when we are not: nobody looked for anything in them."""
+    with suppress(OSError):
+        closed = [path for path in logs if path.is_file() and not os.access(path, os.R_OK)]
+        if closed:
+            what = f"{len(closed)} logs that only root may read, not searched for secrets and names"
+            yield Residue(where=str(_HOST_LOGS), what=what, since=max(map(_changed, closed)))
 
 
 def _naming(paths: Iterable[Path], opaque: str, *, what: str) -> list[Residue]:
