@@ -8,6 +8,7 @@ set-up itself reads ``PROGRAMS`` before there is an environment.
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -60,11 +61,21 @@ class Program:
     why: str
 
 
+# There for amd64 alone; elsewhere the tests that need it are skipped.
+_OTHER_KERNEL: Mapping[str, Program] = (
+    {
+        "linux.uml": Program(package="user-mode-linux", why="the tests of LUKS want a kernel that has it"),
+        "modprobe": Program(package="kmod", why="loads the modules of that kernel"),
+    }
+    if platform.machine() == "x86_64"
+    else {}
+)
 PROGRAMS: Mapping[str, Program] = MappingProxyType(
     {
         "age": Program(package="age", why="opens a vault by hand, as docs/how-to/master-key.md shows"),
         "caddy": Program(package="caddy", why="the reverse proxy of a host, with HTTPS"),
         "cryptsetup": Program(package="cryptsetup-bin", why="LUKS, where the kernel allows it"),
+        **_OTHER_KERNEL,
         "curl": Program(package="curl", why="the demonstration looks at what a person would see"),
         "losetup": Program(package="mount", why="encrypted volumes lie in an image"),
         "mkfs.ext4": Program(package="e2fsprogs", why="the file system of an encrypted volume"),
@@ -77,6 +88,7 @@ PROGRAMS: Mapping[str, Program] = MappingProxyType(
         "s6-svscan": Program(package="s6", why="keeps the workloads running"),
         "setpriv": Program(package="util-linux", why="starts a program with few rights"),
         "ss": Program(package="iproute2", why="lists who listens where"),
+        "systemd-analyze": Program(package="systemd", why="the units are tried under it"),
         "useradd": Program(package="passwd", why="a Unix user for each instance"),
     }
 )

@@ -6,7 +6,15 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-__all__ = ["below", "holders_elsewhere", "is_mounted", "is_mounted_from", "loop_of"]
+__all__ = [
+    "below",
+    "devices_of",
+    "holders_elsewhere",
+    "is_mounted",
+    "is_mounted_from",
+    "loop_of",
+    "mapped",
+]
 
 
 def _table(pid: str = "self") -> Iterator[tuple[Path, str]]:
@@ -32,7 +40,7 @@ def is_mounted(place: Path) -> bool:
 def is_mounted_from(place: Path, image: Path) -> bool:
     """Say whether (a part of) an image is what is seen there."""
     sources = [source for found, source in _table() if found == place]
-    return bool(sources) and sources[-1] == str(loop_of(image))
+    return bool(sources) and sources[-1] in map(str, devices_of(image))
 
 
 def below(folder: Path) -> Sequence[Path]:
@@ -48,6 +56,24 @@ def loop_of(image: Path) -> Path | None:
             if backing.read_text().rstrip("\n") in wanted:
                 return Path("/dev") / backing.parent.parent.name
     return None
+
+
+def devices_of(image: Path) -> Sequence[Path]:
+    """Return the devices at which an image is seen: its loop device, and what device-mapper put on top."""
+    loop = loop_of(image)
+    if loop is None:
+        return []
+    names = Path("/sys/block", loop.name, "holders").glob("dm-*/dm/name")
+    return [loop, *(Path("/dev/mapper", name.read_text().strip()) for name in names)]
+
+
+def mapped(name: str) -> bool:
+    """Say whether device-mapper has a device of that name."""
+    found = []
+    for path in Path("/sys/block").glob("dm-*/dm/name"):
+        with contextlib.suppress(OSError):
+            found.append(path.read_text().strip())
+    return name in found
 
 
 def holders_elsewhere(device: Path) -> Sequence[int]:

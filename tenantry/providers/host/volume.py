@@ -3,16 +3,17 @@
 
 What is tried, in this order:
 
-1. LUKS needs device-mapper, which not every kernel has. It is deliberately not
-   done yet: it could not be proved, and the next two give the same erasure by key.
+1. ``luks``: an ext4 in a LUKS2 image beside the home, whose one folder is mounted on
+   the home. It needs root and device-mapper, which not every kernel has.
 2. ``native``: the file system of the home encrypts by itself (fscrypt).
 3. ``loop``: an ext4 image beside the home whose one folder is encrypted with
-   fscrypt, mounted on the home. The image is sparse and limits the space too.
+   fscrypt, mounted on the home.
 4. ``none``: a plain folder; ``encrypted`` is false and ``why`` says why.
 
-The key (a text of the instance's vault) goes to the kernel by a system
-call and nowhere else. After a reboot the home is not mounted, which is drift
-until it is opened again. A volume that is gone is never made anew.
+The key (a text of the instance's vault) goes to the kernel by a system call, or to
+cryptsetup on standard input, and nowhere else. An image limits the space, and is
+sparse. After a reboot the home is not mounted, which is drift until it is opened
+again. A volume that is gone is never made anew.
 
 A kill can leave a half: an image without its final name (made anew), or the
 image mounted at its place of work (``<image>.mnt``), which the next run uses.
@@ -30,7 +31,7 @@ from typing import Any, ClassVar
 
 from tenantry.errors import FailedError, RefusedError
 from tenantry.providers.handler import Inputs, Observed, check_known
-from tenantry.providers.host import fscrypt, mounts, processes
+from tenantry.providers.host import fscrypt, luks, mounts, processes
 from tenantry.providers.host.account import end_processes
 from tenantry.providers.host.executor import Executor
 from tenantry.providers.host.folder import data_lost
@@ -41,14 +42,14 @@ __all__ = ["Volume", "VolumeState", "is_closed", "observe", "why_not_encrypted"]
 
 _GIB = 1024**3
 _UNMOUNT_SECONDS = 20
-_OPTIONS = "loop,nosuid,nodev,noatime"
+_OPTIONS = "nosuid,nodev,noatime"
 
 
 @dataclass(frozen=True, kw_only=True)
 class VolumeState:
     """A volume as it is."""
 
-    method: str  # "native", "loop", "none"; "" when there is nothing
+    method: str  # "luks", "native", "loop", "none"; "" when there is nothing
     usable: bool  # mounted, and its key is in the kernel
     encrypted: bool
     size_gib: int | None  # None: not limited
@@ -57,9 +58,10 @@ class VolumeState:
 def observe(path: Path, image: Path) -> VolumeState:
     """Look at a volume; the method is what is there, not what was once chosen."""
     if image.exists():
-        usable = mounts.is_mounted_from(path, image) and _open(path)
+        method = "luks" if luks.is_luks(image) else "loop"
+        usable = mounts.is_mounted_from(path, image) and (method == "luks" or _open(path))
         size = image.stat().st_size // _GIB
-        return VolumeState(method="loop", usable=usable, encrypted=True, size_gib=size)
+        return VolumeState(method=method, usable=usable, encrypted=True, size_gib=size)
     if not path.is_dir():
         return VolumeState(method="", usable=False, encrypted=False, size_gib=None)
     if fscrypt.identifier_of(path) is not None:
@@ -112,9 +114,9 @@ class Volume:
         if method in ("", "none"):
             method, why = self._choose(inputs)
         self._note(image, method)
-        if method == "loop":
-            self._make_image(image, int(inputs["sizeGib"]))
-            self._open_image(inputs)
+        if method in ("luks", "loop"):
+            self._make_image(inputs, method)
+            self._open_image(inputs, method)
         elif method == "native":
             self._open_native(inputs)
         else:
@@ -172,7 +174,9 @@ class Volume:
             end_processes(self._executor, uid)  # what still runs of the instance would keep it busy
         self._unmount(path)
         self._unmount(_workplace(image))
-        self._detach(image)
+        for one in (image, _unfinished(image)):
+            luks.close(self._executor, one)
+            self._detach(one)
         if path.is_dir():
             identifier = fscrypt.identifier_of(path)
             self._executor.remove(path)
@@ -192,6 +196,8 @@ class Volume:
             return "none", "encryption is switched off in the spec"
         if path.is_dir() and any(path.iterdir()):
             return "none", "the folder held files already; what is there cannot be encrypted afterwards"
+        if not luks.why_not():
+            return "luks", ""
         if fscrypt.supported(path.parent):
             return "native", ""
         why = _no_loop()
@@ -219,46 +225,66 @@ class Volume:
             raise data_lost(f"the volume of {path}")
         return state
 
-    def _make_image(self, image: Path, size_gib: int) -> None:
+    def _make_image(self, inputs: Inputs, method: str) -> None:
+        image, size = Path(inputs["image"]), int(inputs["sizeGib"]) * _GIB
         new = _unfinished(image)
         if not image.exists():
+            luks.close(self._executor, new)  # of a run that was killed
             self._executor.write(new, "", mode=0o600)
-            with self._executor.effect("truncate image"):
-                os.truncate(new, size_gib * _GIB)
-            options = "lazy_itable_init=1,lazy_journal_init=1,nodiscard"
-            self._executor.run(["mkfs.ext4", "-q", "-O", "encrypt", "-m", "0", "-E", options, str(new)])
+            self._truncate(new, size)
+            if method == "luks":
+                key = str(inputs["key"])
+                luks.format_image(self._executor, new, key=key)
+                self._make_file_system(luks.open_image(self._executor, new, key=key))
+                luks.close(self._executor, new)
+                self._detach(new)
+            else:
+                self._make_file_system(new)
             self._executor.rename(new, image)
-        elif image.stat().st_size < size_gib * _GIB:
-            with self._executor.effect("truncate image"):
-                os.truncate(image, size_gib * _GIB)
+        elif image.stat().st_size < size:
+            self._truncate(image, size)
 
-    def _open_image(self, inputs: Inputs) -> None:
+    def _truncate(self, image: Path, size: int) -> None:
+        with self._executor.effect("truncate image"):
+            os.truncate(image, size)
+
+    def _make_file_system(self, place: Path) -> None:
+        options = "lazy_itable_init=1,lazy_journal_init=1,nodiscard"
+        self._executor.run(["mkfs.ext4", "-q", "-O", "encrypt", "-m", "0", "-E", options, str(place)])
+
+    def _open_image(self, inputs: Inputs, method: str) -> None:
         """Mount the image at its place of work, unlock it, and show its one folder at the home."""
         path, image = _paths(inputs)
         work = _workplace(image)
         with locked(image.parent / ".lock"):  # mounts that race for a loop device can fail
-            if not mounts.is_mounted_from(path, image) or not _open(path):
+            if not observe(path, image).usable:
                 self._unmount(path)
                 self._executor.folder(work, mode=0o700)
+                if method == "luks":
+                    luks.open_image(self._executor, image, key=str(inputs["key"]))
                 if not mounts.is_mounted_from(work, image):
-                    self._mount(image, work)
-                self._unlock(work, work / "data", inputs)
+                    self._mount(image, work, method)
+                if method == "luks":
+                    self._executor.folder(work / "data", mode=0o700, uid=_uid(inputs))
+                else:
+                    self._unlock(work, work / "data", inputs)
                 self._executor.folder(path, mode=0o700)
                 self._executor.run(["mount", "--bind", str(work / "data"), str(path)])
             self._unmount(work)
         self._executor.remove(work)
         self._executor.folder(path, mode=0o700, uid=_uid(inputs))
-        self._grow(path, image)
+        self._grow(inputs, method)
 
-    def _mount(self, image: Path, work: Path) -> None:
+    def _mount(self, image: Path, work: Path, method: str) -> None:
+        options, source = (_OPTIONS, luks.device(image)) if method == "luks" else (f"loop,{_OPTIONS}", image)
         for attempt in range(5):
-            ran = self._executor.run(["mount", "-o", _OPTIONS, str(image), str(work)], check=False)
+            ran = self._executor.run(["mount", "-o", options, str(source), str(work)], check=False)
             if ran.code == 0:
                 return
             time.sleep(0.2 * (attempt + 1))
         raise FailedError(
             f"{image} cannot be mounted: {ran.err.strip()[-300:]}",
-            hint=f"check it: e2fsck -n {image}",
+            hint=f"check it: e2fsck -n {source}",
             code="mount-failed",
         )
 
@@ -282,13 +308,16 @@ class Volume:
         path = Path(inputs["path"])
         self._unlock(path.parent, path, inputs)
 
-    def _grow(self, path: Path, image: Path) -> None:
+    def _grow(self, inputs: Inputs, method: str) -> None:
         """Let the file system have all of its image; a kill may have come in between."""
-        device = mounts.loop_of(image)
+        path, image = _paths(inputs)
+        loop = mounts.loop_of(image)
         size = os.statvfs(path)
-        if device is not None and size.f_blocks * size.f_frsize < image.stat().st_size * 0.9:
-            self._executor.run(["losetup", "--set-capacity", str(device)])
-            self._executor.run(["resize2fs", str(device)])
+        if loop is not None and size.f_blocks * size.f_frsize < image.stat().st_size * 0.9:
+            self._executor.run(["losetup", "--set-capacity", str(loop)])
+            if method == "luks":
+                luks.resize(self._executor, image, key=str(inputs["key"]))
+            self._executor.run(["resize2fs", str(luks.device(image) if method == "luks" else loop)])
 
     def _unmount(self, place: Path) -> None:
         """Take away every mount at a place; busy ones are tried again for a while."""
@@ -310,13 +339,15 @@ class Volume:
         """Wait until no loop device has the image; the kernel lets go with the last mount."""
         if wait_until(lambda: mounts.loop_of(image) is None, seconds=_UNMOUNT_SECONDS / 2):
             return
-        device = mounts.loop_of(image)
-        if device is not None:
-            self._executor.run(["losetup", "--detach", str(device)], check=False)
+        devices = mounts.devices_of(image)
+        if devices:
+            luks.close(self._executor, image)
+            self._executor.run(["losetup", "--detach", str(devices[0])], check=False)
         if not wait_until(lambda: mounts.loop_of(image) is None, seconds=_UNMOUNT_SECONDS / 2):
-            others = ", ".join(map(str, mounts.holders_elsewhere(Path(str(device))))) or "unknown"
+            pids = [pid for device in devices for pid in mounts.holders_elsewhere(device)]
+            others = ", ".join(map(str, pids)) or "unknown"
             raise FailedError(
-                f"{image} is still attached to {device}; processes that have it mounted: {others}",
+                f"{image} is still attached to {devices[0]}; processes that have it mounted: {others}",
                 hint="end these processes (they have mounts of their own), then run the command again",
                 code="volume-busy",
             )
@@ -351,7 +382,7 @@ def _noted_method(image: Path) -> str:
 def why_not_encrypted(folder: Path) -> str:
     """Return why a new home below a folder could not be encrypted here; empty when it could."""
     there = next(one for one in (folder, *folder.parents) if one.exists())
-    return "" if fscrypt.supported(there) else _no_loop()
+    return "" if not luks.why_not() or fscrypt.supported(there) else _no_loop()
 
 
 def _no_loop() -> str:
