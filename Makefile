@@ -37,7 +37,7 @@ bench: setup ## measure, print the ratios and fail over a limit
 	$(VENV)/python -m bench
 
 soak: setup ## the long tests: every point of every run killed for real
-	$(VENV)/python -m pytest -n $(WORKERS) $(DIST) -q --durations=15 -m soak --timeout=3600 $(TESTS)
+	$(VENV)/python -m pytest -n $(WORKERS) --dist load -q --durations=15 -m soak --timeout=3600 $(TESTS)
 
 lock: ## renew requirements.lock with the newest versions that pyproject.toml permits
 	$(PYTHON) -m venv --clear .venv-lock

@@ -34,7 +34,7 @@ from tenantry.providers.host.postgres import (
     session,
     wait_until_ready,
 )
-from tenantry.providers.host.volume import is_closed
+from tenantry.providers.host.volume_state import is_closed
 
 __all__ = ["Cluster", "changed_files", "holds_cluster", "postmaster", "reload_settings", "service_id"]
 

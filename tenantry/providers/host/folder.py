@@ -19,6 +19,7 @@ from tenantry.providers.handler import Inputs, Observed, check_known
 from tenantry.providers.host import acl
 from tenantry.providers.host.executor import Executor
 from tenantry.providers.host.layout import HostLayout
+from tenantry.providers.host.volume_state import is_closed
 
 __all__ = ["DataFolder", "Folder", "data_lost", "observe"]
 
@@ -124,8 +125,6 @@ class DataFolder(Folder):
 
     def _is_out_of_reach(self, path: Path) -> bool:
         """Say whether it lies in an instance's home that must be opened first, as after a reboot."""
-        from tenantry.providers.host.volume import is_closed  # it uses this module
-
         if not path.is_relative_to(self._layout.root):
             return False
         opaque = path.relative_to(self._layout.root).parts[0]

@@ -25,7 +25,6 @@ import contextlib
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -37,47 +36,12 @@ from tenantry.providers.host.executor import Executor
 from tenantry.providers.host.folder import data_lost
 from tenantry.providers.host.layout import HostLayout
 from tenantry.providers.host.supervisor import locked, wait_until
+from tenantry.providers.host.volume_state import GIB, VolumeState, no_loop, observe
 
-__all__ = ["Volume", "VolumeState", "is_closed", "observe", "why_not_encrypted"]
+__all__ = ["Volume"]
 
-_GIB = 1024**3
 _UNMOUNT_SECONDS = 20
 _OPTIONS = "nosuid,nodev,noatime"
-
-
-@dataclass(frozen=True, kw_only=True)
-class VolumeState:
-    """A volume as it is."""
-
-    method: str  # "luks", "native", "loop", "none"; "" when there is nothing
-    usable: bool  # mounted, and its key is in the kernel
-    encrypted: bool
-    size_gib: int | None  # None: not limited
-
-
-def observe(path: Path, image: Path) -> VolumeState:
-    """Look at a volume; the method is what is there, not what was once chosen."""
-    if image.exists():
-        method = "luks" if luks.is_luks(image) else "loop"
-        usable = mounts.is_mounted_from(path, image) and (method == "luks" or _open(path))
-        size = image.stat().st_size // _GIB
-        return VolumeState(method=method, usable=usable, encrypted=True, size_gib=size)
-    if not path.is_dir():
-        return VolumeState(method="", usable=False, encrypted=False, size_gib=None)
-    if fscrypt.identifier_of(path) is not None:
-        return VolumeState(method="native", usable=_open(path), encrypted=True, size_gib=None)
-    return VolumeState(method="none", usable=True, encrypted=False, size_gib=None)
-
-
-def is_closed(layout: HostLayout, opaque: str) -> bool:
-    """Say whether an instance's volume is there but not open: its data are out of reach, not lost."""
-    state = observe(layout.home(opaque), layout.volume(opaque))
-    return state.method != "" and not state.usable
-
-
-def _open(path: Path) -> bool:
-    identifier = fscrypt.identifier_of(path)
-    return identifier is not None and fscrypt.has_key(path, identifier)
 
 
 class Volume:
@@ -200,14 +164,14 @@ class Volume:
             return "luks", ""
         if fscrypt.supported(path.parent):
             return "native", ""
-        why = _no_loop()
+        why = no_loop()
         return ("none", why) if why else ("loop", "")
 
     def _outputs(self, inputs: Inputs, why: str) -> dict[str, Any]:
         state = observe(*_paths(inputs))
         if state.method == "none" and not why:
             off = inputs["method"] == "none"
-            why = "encryption is switched off in the spec" if off else _no_loop() or "it was made so"
+            why = "encryption is switched off in the spec" if off else no_loop() or "it was made so"
         return {"method": state.method, "encrypted": state.encrypted, "why": why, "mounted": state.usable}
 
     def _note(self, image: Path, method: str) -> None:
@@ -226,7 +190,7 @@ class Volume:
         return state
 
     def _make_image(self, inputs: Inputs, method: str) -> None:
-        image, size = Path(inputs["image"]), int(inputs["sizeGib"]) * _GIB
+        image, size = Path(inputs["image"]), int(inputs["sizeGib"]) * GIB
         new = _unfinished(image)
         if not image.exists():
             luks.close(self._executor, new)  # of a run that was killed
@@ -376,24 +340,6 @@ def _noted(image: Path) -> Path:
 def _noted_method(image: Path) -> str:
     with contextlib.suppress(FileNotFoundError):
         return _noted(image).read_text().strip()
-    return ""
-
-
-def why_not_encrypted(folder: Path) -> str:
-    """Return why a new home below a folder could not be encrypted here; empty when it could."""
-    there = next(one for one in (folder, *folder.parents) if one.exists())
-    return "" if not luks.why_not() or fscrypt.supported(there) else _no_loop()
-
-
-def _no_loop() -> str:
-    """Return why an encrypted image cannot be mounted here; empty when it can."""
-    if os.geteuid() != 0:
-        return "only root can mount an encrypted image, and the file system here does not encrypt by itself"
-    if not Path("/dev/loop-control").exists():
-        return "the kernel has no loop devices, and the file system here does not encrypt by itself"
-    features = Path("/sys/fs/ext4/features/encryption")
-    if not features.exists():
-        return "the kernel's ext4 does not encrypt, nor does the file system here"
     return ""
 
 

@@ -13,7 +13,7 @@ from tenantry.errors import Problem, RefusedError, SpecError, UnavailableError
 from tenantry.model.profile import FolderKind, Profile, Service
 from tenantry.model.spec import HostSettings, InstanceSpec
 from tenantry.ports import Instance
-from tenantry.providers.host.volume import why_not_encrypted
+from tenantry.providers.host.volume_state import why_not_encrypted
 from tenantry.targets.host import look
 
 __all__ = ["check", "check_encryption", "check_ports", "check_room"]

@@ -14,13 +14,14 @@ from tenantry.providers.host import luks, mounts
 from tenantry.providers.host import volume as volume_module
 from tenantry.providers.host.executor import Executor
 from tenantry.providers.host.layout import HostLayout
-from tenantry.providers.host.volume import Volume, observe
+from tenantry.providers.host.volume import Volume
+from tenantry.providers.host.volume_state import observe, why_not_encrypted
 from tests.support.namespaces import in_namespace
 
 Drift = Callable[..., Any]
 
 needs_encryption = pytest.mark.skipif(
-    bool(volume_module.why_not_encrypted(Path("/"))),
+    bool(why_not_encrypted(Path("/"))),
     reason="the kernel lacks fscrypt for ext4 on loop devices, and device-mapper",
 )
 _MARKER = b"MARKER-OF-THE-CLIENT-"
