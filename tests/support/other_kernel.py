@@ -27,8 +27,12 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mkdir -p /dev/shm /dev/pts
-for place in /tmp /run /dev/shm /mnt; do mount -t tmpfs -o mode=1777 tmp $place; done
-mkdir -p /mnt/lib/modules
+mount -t tmpfs tmp /mnt
+mkdir -p /mnt/lib/modules /mnt/checkout
+mount --bind {root} /mnt/checkout
+for place in /tmp /run /dev/shm; do mount -t tmpfs -o mode=1777 tmp $place; done
+mkdir -p {root}
+mount --bind /mnt/checkout {root}
 ln -s /usr/lib/uml/modules/$(uname -r) /mnt/lib/modules/
 for module in {modules}; do modprobe -d /mnt $module; done
 cd {root}
