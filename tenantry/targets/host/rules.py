@@ -6,12 +6,9 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from tenantry.errors import UnavailableError
-
-if TYPE_CHECKING:
-    from tenantry.targets.host.inventory import Place
+from tenantry.targets.host.place import Place
 
 __all__ = ["of"]
 

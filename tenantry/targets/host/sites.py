@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from tenantry.targets.host.inventory import Place
+from tenantry.targets.host.place import Place
 
 __all__ = ["of"]
 

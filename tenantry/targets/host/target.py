@@ -38,8 +38,8 @@ from tenantry.targets.host import (
     residues,
 )
 from tenantry.targets.host.facts import observed_facts
-from tenantry.targets.host.inventory import Place
 from tenantry.targets.host.machine import Machine
+from tenantry.targets.host.place import Place
 from tenantry.targets.host.planned import PLANNED
 from tenantry.targets.host.secrets import STACK_PASSPHRASE, ensure_secrets, made_up_secrets, new_password
 from tenantry.targets.host.values import instance_props

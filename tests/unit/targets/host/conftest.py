@@ -11,7 +11,7 @@ from tenantry.model.lifecycle import State
 from tenantry.model.names import new_opaque_name
 from tenantry.ports import Instance
 from tenantry.providers.host.layout import HostLayout
-from tenantry.targets.host.inventory import Place
+from tenantry.targets.host.place import Place
 from tests.support.session import HostFolders
 
 

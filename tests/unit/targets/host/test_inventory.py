@@ -17,8 +17,9 @@ from tenantry.providers.host.identity import PACKAGE
 from tenantry.providers.host.layout import HostLayout
 from tenantry.targets.host import inventory as module
 from tenantry.targets.host import look
-from tenantry.targets.host.inventory import ASSET_TYPES, AssetType, Place, inventory, prove_absent
+from tenantry.targets.host.inventory import ASSET_TYPES, AssetType, inventory, prove_absent
 from tenantry.targets.host.machine import Machine
+from tenantry.targets.host.place import Place
 from tests.support.session import HostFolders
 
 
