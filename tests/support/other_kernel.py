@@ -1,8 +1,9 @@
 """Tests under a kernel that has what this machine's may lack: user-mode Linux, as Debian ships it.
 
 It is a kernel that runs as a process, with this machine's files as its root
-file system. /tmp, /run and /dev/shm in it are its own. What the tests make
-there ends with it.
+file system. /etc in it is a copy without the users of tests that run outside, and
+/tmp, /run and /dev/shm are its own: the users and files that tests make there
+are nobody else's and end with it.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ mkdir -p /dev/shm /dev/pts
 mount -t tmpfs tmp /mnt
 mkdir -p /mnt/lib/modules /mnt/checkout
 mount --bind {root} /mnt/checkout
+cp -a /etc /mnt/etc
+mount --bind /mnt/etc /etc
+sed -i '/^tn[0-9]*:/d' /etc/passwd /etc/group /etc/shadow /etc/gshadow
 for place in /tmp /run /dev/shm; do mount -t tmpfs -o mode=1777 tmp $place; done
 mkdir -p {root}
 mount --bind /mnt/checkout {root}

@@ -109,11 +109,15 @@ class SnapshotRepository:
         return children.end(str(self.path), program=_PROGRAM, uid=self.uid)
 
     def run(self, *arguments: str, effect: bool = True, timeout: float = 300) -> Ran:
-        """Run restic as the instance's user, without a cache on disk."""
+        """Run restic as the instance's user, without a cache on disk.
+
+        What it packs it keeps in a temporary file, which lies in the repository:
+        what a kill leaves of it would outlive the instance anywhere else.
+        """
         return self.executor.run(
             [_PROGRAM, f"--repo={self.path}", "--no-cache", *arguments],
             uid=self.uid,
-            env={"RESTIC_PASSWORD": self.password},
+            env={"RESTIC_PASSWORD": self.password, "TMPDIR": str(self.path)},
             effect=effect,
             timeout=timeout,
         )

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tenantry.errors import FailedError, RefusedError
+from tenantry.providers.host.executor import Executor, Ran
 from tenantry.providers.host.snapshots import SnapshotRepository, Snapshots
 from tests.host.postgres.support import Rig, killed_after, lend, run_and_kill_everywhere, wait_for
 from tests.support.session import HostFolders
@@ -152,6 +153,17 @@ def test_a_lock_of_a_killed_restic_does_not_block_the_next_snapshot(made: Rig) -
         repository(made).end_leftovers()
     repository(made).back_up()
     assert len(repository(made).list_backups()) == 1
+
+
+def test_what_restic_packs_lies_in_the_repository_and_nowhere_else(made: Rig) -> None:
+    class Noting(Executor):
+        def run(self, argv: Sequence[str], **options: Any) -> Ran:
+            temporary.append(options["env"].get("TMPDIR"))
+            return super().run(argv, **options)
+
+    temporary: list[str | None] = []
+    SnapshotRepository.of(Noting(), inputs(made)).back_up()
+    assert set(temporary) == {str(repository(made).path)}
 
 
 def test_deleting_leaves_nothing_and_may_be_repeated(made: Rig) -> None:

@@ -4,13 +4,15 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tenantry.errors import BusyError
 from tenantry.providers.host import children
 
-STUBBORN = 'trap "" TERM; echo ready; while :; do sleep 0.05; done'
+WAITING = "echo ready; read -r line"  # a child of the shell's would count as well
+STUBBORN = f'trap "" TERM; {WAITING}'
 
 
 @pytest.fixture
@@ -19,11 +21,18 @@ def mark(tmp_path: Path) -> str:
     return str(tmp_path / "mark")
 
 
+def start(*argv: str, **options: Any) -> subprocess.Popen[bytes]:
+    """Start a shell that says when it is ready; Popen returns before the kernel shows its name."""
+    child = subprocess.Popen(["sh", "-c", *argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options)
+    assert child.stdout is not None
+    child.stdout.readline()
+    return child
+
+
 @pytest.fixture
 def sleeper(mark: str) -> Iterator[subprocess.Popen[bytes]]:
-    child = subprocess.Popen(["sh", "-c", "read -r line", f"--config={mark}"], stdin=subprocess.PIPE)
-    yield child
-    child.communicate()
+    with start(WAITING, f"--config={mark}") as child:
+        yield child
 
 
 def pids(text: str, *, program: str = "", uid: int | None = None) -> list[int]:
@@ -35,17 +44,15 @@ def test_a_process_is_found_by_the_value_of_an_option(sleeper: subprocess.Popen[
 
 
 def test_a_process_is_found_by_its_working_folder(tmp_path: Path) -> None:
-    with subprocess.Popen(["sleep", "60"], cwd=tmp_path) as child:
+    with start(WAITING, cwd=tmp_path) as child:
         assert pids(str(tmp_path)) == [child.pid]
-        child.kill()
 
 
 def test_a_process_is_found_by_its_environment_only_if_asked_for(mark: str) -> None:
-    with subprocess.Popen(["sleep", "60"], env={"MARK": mark}) as child:
+    with start(WAITING, env={"MARK": mark}) as child:
         assert pids(mark) == []
         found = children.processes_using(mark, environment=True)
         assert [one.pid for one in found] == [child.pid]
-        child.kill()
 
 
 def test_another_program_or_user_is_none_of_them(sleeper: subprocess.Popen[bytes], mark: str) -> None:
@@ -61,9 +68,7 @@ def test_a_zombie_is_no_process(mark: str) -> None:
 
 
 def test_a_process_that_ignores_sigterm_is_killed_after_the_grace(mark: str) -> None:
-    with subprocess.Popen(["sh", "-c", STUBBORN, mark], stdout=subprocess.PIPE) as child:
-        assert child.stdout is not None
-        child.stdout.readline()
+    with start(STUBBORN, mark) as child:
         assert children.end(mark, uid=os.geteuid(), grace_seconds=0.1) == 1
         assert child.wait() == -9
 
