@@ -2,8 +2,9 @@
 
 Processes (by user id, working folder, command line or environment), accounts
 and groups, mounts, loop devices, tables of nftables, control groups, shared
-memory and systemd units. Only what carries the name of the run, or a host id or user id of it,
-counts: other runs and the rest of the machine are left alone.
+memory, temporary files and systemd units. Only what carries the name of the run,
+or a host id or user id of it, counts: other runs and the rest of the machine are
+left alone.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def scope_of_host(host: HostFolders) -> Scope:
 
 def find(scope: Scope) -> list[Leftover]:
     """Look over the machine once; in the order in which to remove what is found."""
-    searches = (_units, _processes, _mounts, _loops, _accounts, _tables, _cgroups, _shared)
+    searches = (_units, _processes, _mounts, _loops, _accounts, _tables, _cgroups, _shared, _temporary)
     return [leftover for search in searches for leftover in search(scope)]
 
 
@@ -197,6 +198,15 @@ def _shared(scope: Scope) -> Iterator[Leftover]:
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_uid in scope.uids:
                 yield Leftover(kind="shared memory", name=str(path), removal=path.unlink)
+
+
+def _temporary(scope: Scope) -> Iterator[Leftover]:
+    """Files that programs put where everybody puts such files."""
+    for folder in (Path("/tmp"), Path("/var/tmp")):
+        for path in folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if path.lstat().st_uid in scope.uids and path.is_file():
+                    yield Leftover(kind="temporary file", name=str(path), removal=path.unlink)
 
 
 def _cgroups(scope: Scope) -> Iterator[Leftover]:

@@ -18,6 +18,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.session import FIRST_UID
+
 __all__ = ["Ran", "available", "run_tests"]
 
 _KERNEL = "linux.uml"
@@ -33,7 +35,10 @@ mkdir -p /mnt/lib/modules /mnt/checkout
 mount --bind {root} /mnt/checkout
 cp -a /etc /mnt/etc
 mount --bind /mnt/etc /etc
-sed -i '/^tn[0-9]*:/d' /etc/passwd /etc/group /etc/shadow /etc/gshadow
+for accounts in passwd group; do
+  awk -F: -v first={first_uid} '$3 < first || $3 == 65534' /mnt/etc/$accounts > /mnt/$accounts
+  cat /mnt/$accounts > /etc/$accounts
+done
 for place in /tmp /run /dev/shm; do mount -t tmpfs -o mode=1777 tmp $place; done
 mkdir -p {root}
 mount --bind /mnt/checkout {root}
@@ -74,7 +79,13 @@ def run_tests(*arguments: str, folder: Path, seconds: int) -> Ran:
     told = " ".join(map(shlex.quote, arguments))
     init.write_text(
         _INIT.format(
-            modules=_MODULES, root=_ROOT, python=sys.executable, tests=told, folder=folder, seconds=seconds
+            modules=_MODULES,
+            root=_ROOT,
+            first_uid=FIRST_UID,
+            python=sys.executable,
+            tests=told,
+            folder=folder,
+            seconds=seconds,
         )
     )
     init.chmod(0o700)

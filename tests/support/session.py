@@ -22,12 +22,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-__all__ = ["HostFolders", "Session", "Slot", "new_session", "session_from_environment", "take_slot"]
+__all__ = [
+    "FIRST_UID",
+    "HostFolders",
+    "Session",
+    "Slot",
+    "new_session",
+    "session_from_environment",
+    "take_slot",
+]
 
 _SLOTS = 16
 _UIDS_PER_SLOT = 20_000
 _UIDS_PER_TEST = 100
-_FIRST_UID = 600_000
+FIRST_UID = 600_000  # the users of tests begin here, those of a machine end below
 _PORTS_PER_SLOT = 1_200  # below 32768, where the kernel takes ports from for outgoing connections
 _PORTS_PER_TEST = 60
 _FIRST_PORT = 12_000
@@ -68,7 +76,7 @@ class Session:
     @property
     def uids(self) -> range:
         """The user ids of the run."""
-        first = _FIRST_UID + self.slot * _UIDS_PER_SLOT
+        first = FIRST_UID + self.slot * _UIDS_PER_SLOT
         return range(first, first + _UIDS_PER_SLOT)
 
     @property

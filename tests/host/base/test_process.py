@@ -190,7 +190,7 @@ def test_after_a_kill_of_the_supervisor_the_next_command_makes_it_run_once(
     os.kill(scan, signal.SIGKILL)
     assert wait_until(lambda: not supervisor.running(), seconds=5)
     process.create(inputs)
-    assert _sleepers(uid) == [_pid(supervised, inputs)]
+    assert wait_until(lambda: _sleepers(uid) == [_pid(supervised, inputs)], seconds=10)
 
 
 def test_a_changed_argument_restarts_it(
@@ -270,8 +270,9 @@ def test_a_suspended_one_is_down_and_stays_so(
 def test_the_stop_signal_is_the_one_asked_for(
     process: Process, supervised: Supervised, inputs: dict[str, Any], home: Path
 ) -> None:
-    script = "trap 'echo got >heard; exit 0' INT; while :; do sleep 0.1; done"
+    script = "trap 'echo got >heard; exit 0' INT; echo yes >listens; while :; do sleep 0.1; done"
     process.create({**inputs, "argv": ["/bin/sh", "-c", script], "stopSignal": "SIGINT"})
+    assert wait_until((home / "listens").exists, seconds=10)
     supervised.stop(inputs["id"])
     assert (home / "heard").read_text() == "got\n"
 
@@ -349,7 +350,7 @@ def test_it_survives_a_kill_at_every_third_point(
         going = killed(process, inputs, point=point)
         process.create(inputs)
         assert drift(process, inputs["id"], inputs) == set(), point
-        assert len(_sleepers(uid)) == 1, point
+        assert wait_until(lambda: len(_sleepers(uid)) == 1, seconds=10), point
         going |= killed(process, inputs, point=point, delete=inputs["id"])
         process.delete(inputs["id"], inputs)
         point += 9
