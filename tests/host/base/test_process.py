@@ -271,7 +271,7 @@ def test_the_stop_signal_is_the_one_asked_for(
     process: Process, supervised: Supervised, inputs: dict[str, Any], home: Path
 ) -> None:
     script = "trap 'echo got >heard; exit 0' INT; echo yes >listens; while :; do sleep 0.1; done"
-    process.create({**inputs, "argv": ["/bin/sh", "-c", script], "stopSignal": "SIGINT"})
+    process.create({**inputs, "argv": ["/bin/sh", "-c", script], "stopSignal": "SIGINT", "graceSeconds": 60})
     assert wait_until((home / "listens").exists, seconds=10)
     supervised.stop(inputs["id"])
     assert (home / "heard").read_text() == "got\n"
