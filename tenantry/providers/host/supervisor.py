@@ -109,11 +109,16 @@ class Supervisor:
         return self._layout.runtime / "supervisor.log"
 
     def _start_detached(self) -> None:
-        """Start s6-svscan in a session of its own, with nothing of ours but a log file."""
+        """Start s6-svscan in a session of its own, with nothing of ours but a log file.
+
+        A shell lets what it starts in the background ignore SIGINT, and nohup
+        SIGHUP; a workload would inherit that and never hear its stop signal.
+        """
         with contextlib.suppress(FileNotFoundError):
             if self._log.stat().st_size > _LOG_BYTES:
                 self._executor.remove(self._log)
-        scan = shlex.join(["setsid", "-f", "s6-svscan", "-c", str(_MAX_SERVICES), str(self._layout.services)])
+        detached = ["env", "--default-signal", "setsid", "-f"]
+        scan = shlex.join([*detached, "s6-svscan", "-c", str(_MAX_SERVICES), str(self._layout.services)])
         script = f"ulimit -n 65536 2>/dev/null; exec {scan} </dev/null >>{shlex.quote(str(self._log))} 2>&1"
         self._executor.run(["/bin/sh", "-c", script])
 

@@ -267,11 +267,29 @@ def test_a_suspended_one_is_down_and_stays_so(
     assert drift(process, inputs["id"], suspended) == set()
 
 
+def _hears_sigint(inputs: dict[str, Any]) -> dict[str, Any]:
+    script = "trap 'echo got >heard; exit 0' INT; echo yes >listens; while :; do sleep 0.1; done"
+    return {**inputs, "argv": ["/bin/sh", "-c", script], "stopSignal": "SIGINT", "graceSeconds": 60}
+
+
 def test_the_stop_signal_is_the_one_asked_for(
     process: Process, supervised: Supervised, inputs: dict[str, Any], home: Path
 ) -> None:
-    script = "trap 'echo got >heard; exit 0' INT; echo yes >listens; while :; do sleep 0.1; done"
-    process.create({**inputs, "argv": ["/bin/sh", "-c", script], "stopSignal": "SIGINT", "graceSeconds": 60})
+    process.create(_hears_sigint(inputs))
+    assert wait_until((home / "listens").exists, seconds=10)
+    supervised.stop(inputs["id"])
+    assert (home / "heard").read_text() == "got\n"
+
+
+def test_it_is_heard_also_where_the_run_that_started_the_supervisor_ignored_it(
+    process: Process, supervised: Supervised, supervisor: Supervisor, inputs: dict[str, Any], home: Path
+) -> None:
+    supervisor.stop()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell has it in the background
+    try:
+        process.create(_hears_sigint(inputs))
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert wait_until((home / "listens").exists, seconds=10)
     supervised.stop(inputs["id"])
     assert (home / "heard").read_text() == "got\n"
