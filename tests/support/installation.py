@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -185,6 +186,17 @@ class Installation:
     def runtime(self, name: str) -> Path:
         """Return the folder of an instance on tmpfs."""
         return self.host.runtime / "r" / self.opaque(name)
+
+    def running(self, program: str, *arguments: str) -> list[str]:
+        """Return the pids of a program that works on this host, with these arguments among its own."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                ours = str(self.host.root) in str(words) or str(self.host.runtime) in str(words)
+                if words[0].endswith(program) and set(arguments) <= set(words) and ours:
+                    found.append(entry.name)
+        return found
 
     def tear_down(self) -> None:
         """Erase whatever lives, as a person would; what then is left fails the test by itself."""

@@ -29,6 +29,11 @@ from tests.support.session import HostFolders, Session
 __all__ = ["Leftover", "Scope", "find", "remove", "scope_of_host", "scope_of_session", "wait_until_none"]
 
 _UNITS = (Path("/etc/systemd/system"), Path("/run/systemd/system"))
+_SHARED_FOLDERS = (
+    ("shared memory", "/dev/shm", "PostgreSQL.*"),
+    ("temporary file", "/tmp", "*"),
+    ("temporary file", "/var/tmp", "*"),
+)
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -70,7 +75,7 @@ def scope_of_host(host: HostFolders) -> Scope:
 
 def find(scope: Scope) -> list[Leftover]:
     """Look over the machine once; in the order in which to remove what is found."""
-    searches = (_units, _processes, _mounts, _loops, _accounts, _tables, _cgroups, _shared, _temporary)
+    searches = (_units, _processes, _mounts, _loops, _accounts, _tables, _cgroups, _files)
     return [leftover for search in searches for leftover in search(scope)]
 
 
@@ -192,21 +197,13 @@ def _tables(scope: Scope) -> Iterator[Leftover]:
             yield Leftover(kind="nftables table", name=f"{table['family']} {name}", removal=removal)
 
 
-def _shared(scope: Scope) -> Iterator[Leftover]:
-    """Shared memory of database servers that were killed."""
-    for path in Path("/dev/shm").glob("PostgreSQL.*"):
-        with contextlib.suppress(FileNotFoundError):
-            if path.stat().st_uid in scope.uids:
-                yield Leftover(kind="shared memory", name=str(path), removal=path.unlink)
-
-
-def _temporary(scope: Scope) -> Iterator[Leftover]:
-    """Files that programs put where everybody puts such files."""
-    for folder in (Path("/tmp"), Path("/var/tmp")):
-        for path in folder.iterdir():
+def _files(scope: Scope) -> Iterator[Leftover]:
+    """Shared memory of database servers that were killed, and files where everybody puts temporary ones."""
+    for kind, folder, pattern in _SHARED_FOLDERS:
+        for path in Path(folder).glob(pattern):
             with contextlib.suppress(FileNotFoundError):
                 if path.lstat().st_uid in scope.uids and path.is_file():
-                    yield Leftover(kind="temporary file", name=str(path), removal=path.unlink)
+                    yield Leftover(kind=kind, name=str(path), removal=path.unlink)
 
 
 def _cgroups(scope: Scope) -> Iterator[Leftover]:

@@ -36,7 +36,7 @@ mount --bind {root} /mnt/checkout
 cp -a /etc /mnt/etc
 mount --bind /mnt/etc /etc
 for accounts in passwd group; do
-  awk -F: -v first={first_uid} '$3 < first || $3 == 65534' /mnt/etc/$accounts > /mnt/$accounts
+  awk -F: -v first={first_uid} '$3 < first' /mnt/etc/$accounts > /mnt/$accounts
   cat /mnt/$accounts > /etc/$accounts
 done
 for place in /tmp /run /dev/shm; do mount -t tmpfs -o mode=1777 tmp $place; done

@@ -8,7 +8,6 @@ then is there equals what an unbroken run left.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import re
@@ -17,7 +16,6 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -165,17 +163,7 @@ def test_a_backup_that_outlives_a_kill_is_waited_for(life: Installation) -> None
 
 def _backing_up(life: Installation) -> list[str]:
     """Return the pids of this host's backups that run."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            words = (entry / "cmdline").read_bytes().split(b"\0")
-            if (
-                words[0].endswith(b"pgbackrest")
-                and b"backup" in words
-                and str(life.host.runtime) in str(words)
-            ):
-                found.append(entry.name)
-    return found
+    return life.running("pgbackrest", "backup")
 
 
 def _wait(condition: Callable[[], bool], *, child: subprocess.Popen[str]) -> None:

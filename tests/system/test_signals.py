@@ -62,16 +62,6 @@ def _wait(condition: Callable[[], bool], *, run: _Run) -> None:
         time.sleep(0.02)
 
 
-def _initialising(installation: Installation) -> bool:
-    """Say whether the database of this installation's instance is being made."""
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            words = (entry / "cmdline").read_bytes().split(b"\0")
-            if words[0].endswith(b"initdb") and str(installation.host.root) in str(words):
-                return True
-    return False
-
-
 @contextlib.contextmanager
 def _running(installation: Installation, *command: str) -> Iterator[_Run]:
     if not (installation.folder / "instances/benin.yaml").exists():
@@ -100,7 +90,7 @@ def _codes(envelope: dict[str, object]) -> list[str]:
 def stopped(shared: Installation) -> tuple[Installation, int, dict[str, object], str]:
     """A deploy that got one SIGINT while the engine worked: exit code, envelope and what it told."""
     with _running(shared, *_DEPLOY) as run:
-        _wait(lambda: _initialising(shared), run=run)  # told is not begun: the engine may still stop there
+        _wait(lambda: bool(shared.running("initdb")), run=run)  # told is not begun: it may still stop there
         run.stop(signal.SIGINT)
         code, envelope = run.end()
     return shared, code, envelope, "".join(run.told)

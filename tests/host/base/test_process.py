@@ -190,7 +190,8 @@ def test_after_a_kill_of_the_supervisor_the_next_command_makes_it_run_once(
     os.kill(scan, signal.SIGKILL)
     assert wait_until(lambda: not supervisor.running(), seconds=5)
     process.create(inputs)
-    assert wait_until(lambda: _sleepers(uid) == [_pid(supervised, inputs)], seconds=10)
+    assert wait_until(lambda: bool(_sleepers(uid)), seconds=10)  # up is told before it is the program
+    assert _sleepers(uid) == [_pid(supervised, inputs)]
 
 
 def test_a_changed_argument_restarts_it(
@@ -368,7 +369,8 @@ def test_it_survives_a_kill_at_every_third_point(
         going = killed(process, inputs, point=point)
         process.create(inputs)
         assert drift(process, inputs["id"], inputs) == set(), point
-        assert wait_until(lambda: len(_sleepers(uid)) == 1, seconds=10), point
+        assert wait_until(lambda: bool(_sleepers(uid)), seconds=10), point
+        assert len(_sleepers(uid)) == 1, point
         going |= killed(process, inputs, point=point, delete=inputs["id"])
         process.delete(inputs["id"], inputs)
         point += 9
