@@ -27,10 +27,14 @@ _MAY_IMPORT: dict[str, frozenset[str]] = {
     "stacks": frozenset({"model", "components", "config"}),
     "targets": frozenset({"model", "ports", "config", "stacks", "components", "adapters", "providers"}),
     "journeys": frozenset({"model", "ports", "result"}),
+    # Stands beside the product: an Azure that the product calls, which knows nothing of it.
+    "sandbox": frozenset({"model", "providers"}),
     "cli": frozenset({"model", "ports", "result", "config", "journeys"}),
 }
 # One module joins everything together, and one starts it.
 _WIRING = "tenantry.cli.wiring"
+# The commands that start and stop the sandbox.
+_SANDBOXING = "tenantry.cli.sandboxing"
 _MAIN = "tenantry.__main__"
 
 # Third parties that stay in their place: package -> beginnings of the modules that may import it.
@@ -40,8 +44,17 @@ _ONLY_IN: dict[str, tuple[str, ...]] = {
         "tenantry.stacks",
         "tenantry.providers.base",
         "tenantry.adapters.engine",
+        "tenantry.sandbox.azure_native",
+        "tenantry.sandbox.native",
     ),
-    "grpc": ("tenantry.providers.base", "tenantry.adapters.engine"),
+    "grpc": (
+        "tenantry.providers.base",
+        "tenantry.adapters.engine",
+        "tenantry.sandbox.azure_native",
+        "tenantry.sandbox.native",
+    ),
+    "starlette": ("tenantry.sandbox",),
+    "uvicorn": ("tenantry.sandbox",),
     "typer": ("tenantry.cli",),
     "click": ("tenantry.cli",),
     "sqlalchemy": ("tenantry.adapters",),
@@ -104,6 +117,7 @@ def test_a_layer_imports_only_what_lies_below_it(layer: str) -> None:
         for item in _all_imports()
         if _layer(item.module) == layer
         and item.module != _WIRING
+        and not (item.module == _SANDBOXING and _layer(item.imported) == "sandbox")
         and item.imported.split(".")[0] == "tenantry"
         and _layer(item.imported) not in permitted
         # `from tenantry import __version__` is no layer
@@ -150,3 +164,14 @@ def test_only_the_wiring_imports_targets_adapters_and_providers_in_the_command_l
         and _layer(item.imported) in {"targets", "adapters", "providers"}
     ]
     assert not broken, _complaint(broken, "only tenantry/cli/wiring.py joins the parts:")
+
+
+def test_only_the_wiring_and_its_own_commands_import_the_sandbox() -> None:
+    broken = [
+        f"{item.where} imports {item.imported}"
+        for item in _all_imports()
+        if _layer(item.imported) == "sandbox"
+        and _layer(item.module) != "sandbox"
+        and item.module not in {_WIRING, _SANDBOXING}
+    ]
+    assert not broken, _complaint(broken, "the product does not know that there is a sandbox:")

@@ -1,0 +1,124 @@
+"""What a type of resource is in the sandbox: the seam between its Resource Manager and real parts."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+__all__ = ["ArmFault", "Cloud", "Handler", "Kind", "Resource"]
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass
+class Resource:
+    """A resource. ``body`` is the whole body that Resource Manager answers; its kind fills it."""
+
+    id: str
+    type: str  # "Microsoft.KeyVault/vaults"
+    name: str  # the last segment of the id
+    location: str  # "" when its type has none
+    body: dict[str, Any]
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """The part of the body that belongs to the type."""
+        found: dict[str, Any] = self.body.setdefault("properties", {})
+        return found
+
+
+class ArmFault(Exception):  # noqa: N818 — Azure calls it so; it is an answer, not a defect
+    """A request that Azure refuses, in Azure's words."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(f"{status} {code}: {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+class Cloud(Protocol):
+    """What a kind may use of the sandbox. Every call may come from any thread."""
+
+    folder: Path  # of real parts; exists
+    suffix: str  # "<id>.sandbox.test"
+
+    def now(self) -> datetime:
+        """Return the cloud's time, UTC; ``faults time`` moves it."""
+
+    def find(self, resource_id: str) -> Resource | None:
+        """Return a resource by its id, in any case of letters."""
+
+    def children(self, resource_id: str, type_: str = "") -> list[Resource]:
+        """Return what lies below a resource at any depth, only of one type when it is given."""
+
+    def save(self, resource: Resource) -> None:
+        """Keep a resource's body for good."""
+
+    def remember(self, key: str, value: dict[str, Any] | None) -> None:
+        """Keep a note for good; None forgets it, and its bytes."""
+
+    def recall(self, prefix: str) -> dict[str, dict[str, Any]]:
+        """Return the notes whose keys begin with ``prefix``."""
+
+    def address(self, name: str) -> str:
+        """Give a full host name a loopback address of its own, with its hosts line; the same one later."""
+
+    def release(self, name: str) -> None:
+        """Take a host name's address and hosts line away."""
+
+    def secret(self, uri: str, *, principal: str) -> str:
+        """Return a vault's secret as an identity may read it. ArmFault 403 or 404 when it may not."""
+
+    def listener(self) -> str:
+        """Return the address of the HTTPS listener, ``127.A.B.1:443``."""
+
+
+class Kind:
+    """A type of resource. This base is the generic behaviour: the body is kept as it came."""
+
+    type: str = ""
+
+    def admit(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
+        """Refuse what Azure would refuse before it accepts: raise ArmFault."""
+
+    def put(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
+        """Do the work of a PUT or PATCH, in its operation; fill ``new.body``."""
+
+    def delete(self, cloud: Cloud, resource: Resource) -> None:
+        """Do the work of a DELETE, in its operation. What can be recovered is remembered here."""
+
+    def action(
+        self, cloud: Cloud, resource: Resource, action: str, body: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        """Answer ``POST …/action``. None: there is nothing to say."""
+        del cloud, body
+        raise ArmFault(404, "NotFound", f"{resource.type} has no action {action}")
+
+    def get(self, cloud: Cloud, resource: Resource) -> None:
+        """Refresh ``resource.body`` from what really is."""
+
+    def deleted(self, cloud: Cloud, location: str) -> list[dict[str, Any]]:
+        """Return what the list of deleted ones says; ``location`` "" means every one."""
+        del cloud, location
+        return []
+
+    def resume(self, cloud: Cloud) -> None:
+        """Start real parts again after a restart of the server."""
+
+    def sweep(self, cloud: Cloud) -> None:
+        """Do what is due at ``cloud.now()``."""
+
+    def stop(self, cloud: Cloud) -> None:
+        """End processes: the server ends."""
+
+    def hosts(self, cloud: Cloud) -> dict[str, Handler]:
+        """Return who answers for host names: ``"*.azurewebsites.<suffix>"`` → handler."""
+        del cloud
+        return {}
