@@ -10,7 +10,7 @@ from typing import Final
 
 from tenantry.model.regions import Access, Catalogue, Offered, Place, Region
 
-__all__ = ["catalogue", "place_of"]
+__all__ = ["catalogue", "place_of", "region_code"]
 
 _FOLDER: Final = Path(__file__).parent.parent / "regions"
 _AS_OF: Final = "2026-11-21"  # as SOURCE.md says
@@ -34,6 +34,15 @@ def place_of(country: str) -> Place | None:
         if row["country"] == country:
             return _place(row)
     return None
+
+
+def region_code(region: str) -> str:
+    """Return the short code of a region of the catalogue, for names: "we" for westeurope.
+
+    Raises:
+        KeyError: the catalogue does not have the region.
+    """
+    return {row["name"]: row["code"] for row in _rows("region-codes.csv")}[region]
 
 
 def _rows(name: str) -> Iterator[Mapping[str, str]]:

@@ -1,0 +1,126 @@
+"""What the components of an instance on Azure are told: plain values, decided before.
+
+Nothing here asks Azure. What is known only when resources are there (keys of an
+account, addresses) is an output inside the components.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tenantry.model.azure_names import AzureNames
+from tenantry.model.azure_sizes import AzureSize
+from tenantry.model.profile import Profile, Service
+from tenantry.model.regions import Offered, Region
+from tenantry.model.residency import AzurePlacement, ZoneRedundancy
+
+__all__ = [
+    "ADMINISTRATOR",
+    "APP_PASSWORD",
+    "APP_ROLE",
+    "SYSTEM_CA_FILE",
+    "AzureProps",
+    "Suffixes",
+]
+
+ADMINISTRATOR = "tenantry_admin"  # of the database server; only the way in of an operation uses it
+APP_ROLE = "app_1"  # the workload's login; made over SQL, not here
+APP_PASSWORD = "database.app.password"  # noqa: S105 - the name of a secret
+SYSTEM_CA_FILE = "/etc/ssl/certs/ca-certificates.crt"  # of App Service's images, which are Debian
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suffixes:
+    """What host names end in, without a dot in front: they differ between clouds."""
+
+    vault: str = "vault.azure.net"
+    postgres: str = "postgres.database.azure.com"
+    sites: str = "azurewebsites.net"
+    blob: str = "blob.core.windows.net"
+    cache: str = "redis.azure.net"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AzureProps:
+    """One instance on Azure."""
+
+    instance: str  # its name, as the workload may show it
+    names: AzureNames
+    region: Region
+    pair: Region | None  # only used where the placement asks for a copy there
+    placement: AzurePlacement
+    subscription_id: str
+    directory_id: str
+    tags: Mapping[str, str]  # no personal data
+    sizes: AzureSize
+    profile: Profile
+    version: str  # of the workload
+    hostname: str  # of the instance; "": the site's own
+    settings: Mapping[str, str]  # values of fixed, client and organisation variables, by name
+    secrets: Mapping[str, str] = field(repr=False)  # of generated and secret variables, and APP_PASSWORD
+    administrator_password: str = field(repr=False)  # of the database server
+    log_retention_days: int = 90
+    emails: tuple[str, ...] = ()  # that alerts go to
+    webhook: str = ""
+    monthly_budget: int = 0  # in the subscription's currency; 0: none
+    budget_start: str = ""  # first day of the month of creation, "2026-11-01T00:00:00Z"; "": no budget
+    running: bool = True  # False: the instance is suspended, its site does not answer
+    rehearsal: bool = False
+    expected_health: str = "/"
+    principal_id: str = ""  # of the operator; "": it gets no role here
+    principal_type: str = "ServicePrincipal"  # or "User"
+    suffixes: Suffixes = field(default_factory=Suffixes)
+    postgres_version: str = "17"  # the newest that the region's capabilities list
+    database_ca_file: str = (
+        SYSTEM_CA_FILE  # as the workload sees it; a cloud with a CA of its own: in the package
+    )
+    custom_hostname: bool = False  # bind ``hostname``; only after its DNS records are there
+
+    @property
+    def all_tags(self) -> dict[str, str]:
+        """The tags of every resource."""
+        return {**self.tags, **({"rehearsal": "true"} if self.rehearsal else {})}
+
+    @property
+    def zone_redundant(self) -> bool:
+        """Whether the database gets a standby in a second zone."""
+        wanted = self.placement.zone_redundancy is not ZoneRedundancy.OFF
+        return wanted and self.region.zone_redundancy is Offered.YES
+
+    @property
+    def geo_backup(self) -> Region | None:
+        """The region of the second copy of the backups, None without one."""
+        return self.pair if self.placement.geo_redundant_backup else None
+
+    @property
+    def server_host(self) -> str:
+        """The database server's full host name, the same inside and outside of the network."""
+        return f"{self.names.server}.{self.suffixes.postgres}"
+
+    @property
+    def site_host(self) -> str:
+        """The site's own host name, which it has beside ``hostname``."""
+        return f"{self.names.site}.{self.suffixes.sites}"
+
+    @property
+    def public_host(self) -> str:
+        """The host name that people use."""
+        return self.hostname if self.hostname and self.custom_hostname else self.site_host
+
+    @property
+    def url(self) -> str:
+        """The instance's URL, without a slash at the end."""
+        return f"https://{self.public_host}"
+
+    def vault_uri(self, vault: str) -> str:
+        """Return a vault's URL, with a slash at the end as Azure writes it."""
+        return f"https://{vault}.{self.suffixes.vault}/"
+
+    def needs(self, service: Service) -> bool:
+        """Say whether the profile needs a service."""
+        return service in self.profile.services
+
+    def uses(self, source: str) -> bool:
+        """Say whether a variable of the profile is derived from a source."""
+        return any(variable.source == source for variable in self.profile.variables)
