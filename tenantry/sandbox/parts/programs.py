@@ -1,0 +1,62 @@
+"""Finds the programs that real parts are made of: PostgreSQL and the runtimes of sites."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+__all__ = ["MissingProgram", "find_postgres", "find_runtime"]
+
+_OLDEST_POSTGRES = 15
+_RUNTIMES = Path("/opt/tenantry/runtimes")
+_SYSTEM = (Path("/usr/local/bin"), Path("/usr/bin"))
+_PROGRAMS = {"NODE": "node", "PYTHON": "python3"}
+
+
+class MissingProgram(Exception):  # noqa: N818 - it says what is wrong
+    """A program is not installed; the text names it."""
+
+
+def find_postgres(root: Path = Path("/usr/lib/postgresql")) -> Path:
+    """Return the folder of the newest complete PostgreSQL, 15 or newer.
+
+    Raises:
+        MissingProgram: there is none.
+    """
+    found = {
+        int(folder.parent.name): folder
+        for folder in root.glob("*/bin")
+        if folder.parent.name.isdecimal()
+        and all((folder / name).exists() for name in ("initdb", "postgres", "pg_basebackup"))
+    }
+    newest = max(found, default=0)
+    if newest < _OLDEST_POSTGRES:
+        raise MissingProgram(f"PostgreSQL {_OLDEST_POSTGRES} or newer (apt-get install postgresql)")
+    return found[newest]
+
+
+def find_runtime(linux_fx_version: str) -> Path:
+    """Return the interpreter for what a site calls ``linuxFxVersion``: ``NODE|24-lts``, ``PYTHON|3.11``.
+
+    One of that version where set-up brought it, else the system's own.
+
+    Raises:
+        MissingProgram: there is none, or the stack is another one.
+    """
+    stack, _, version = linux_fx_version.upper().partition("|")
+    name = _PROGRAMS.get(stack)
+    if name is None:
+        raise MissingProgram(f"a runtime for {linux_fx_version!r}: the sandbox runs NODE and PYTHON")
+    for path in _candidates(name, version.split("-", maxsplit=1)[0]):
+        if os.access(path, os.X_OK):
+            return path
+    raise MissingProgram(f"{name} {version} (make setup)")
+
+
+def _candidates(name: str, version: str) -> Iterable[Path]:
+    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    for folder in (_RUNTIMES, Path(data) / "tenantry" / "runtimes"):
+        yield folder / f"{name}-{version}" / "bin" / name
+    for folder in _SYSTEM:
+        yield folder / name
