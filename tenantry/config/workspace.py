@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from tenantry.config.azure import AZURE_RECORD, azure_settings
 from tenantry.config.blocks import Field, ListOf, Record, TableOf
 from tenantry.config.countries import COUNTRIES
 from tenantry.config.formats import (
@@ -107,6 +108,7 @@ WORKSPACE_RECORD: Final = Record(
             required=True,
         ),
         Field("host", _HOST, "How this machine is used."),
+        Field("azure", AZURE_RECORD, "Where instances with target: azure live, and who works on them."),
         Field(
             "register",
             Text(rule=register_fault, most=1000, private=True),
@@ -173,6 +175,7 @@ def _build(folder: Path, values: dict[str, Any], findings: Findings) -> Workspac
         host=_host_settings(host, findings),
         settings=values.get("settings", {}),
         profile_folders=values.get("profiles", ()),
+        azure=azure_settings(values["azure"], findings) if "azure" in values else None,
     )
 
 

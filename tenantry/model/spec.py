@@ -14,8 +14,11 @@ from tenantry.model.residency import AzurePlacement, Residency
 
 __all__ = [
     "SIZES",
+    "AzureSettings",
     "Backups",
     "Client",
+    "CloudName",
+    "CredentialKind",
     "HostSettings",
     "InstanceSpec",
     "Limits",
@@ -137,6 +140,42 @@ class HostSettings:
     acme_ca_file: Path | None = None
 
 
+class CloudName(StrEnum):
+    """Which Azure: each has end points, a login and host names of its own."""
+
+    PUBLIC = "public"
+    GOVERNMENT = "government"
+    CHINA = "china"
+    SANDBOX = "sandbox"  # on this machine, to rehearse
+
+
+class CredentialKind(StrEnum):
+    """Who tenantry is towards Azure, in the order in which settings are looked at."""
+
+    WORKLOAD_IDENTITY = "workload-identity"  # a federated token in a file, as CI systems write it
+    CERTIFICATE = "certificate"
+    SECRET = "secret"  # noqa: S105 - a kind, not a secret
+    MANAGED_IDENTITY = "managed-identity"  # of the virtual machine that tenantry runs on
+    CLI = "cli"  # whoever is logged in with `az login`
+
+
+@dataclass(frozen=True, kw_only=True)
+class AzureSettings:
+    """The subscription that the workspace's instances live in, and who works on it."""
+
+    cloud: CloudName = CloudName.PUBLIC
+    subscription: str = ""  # of the sandbox: "", it has one
+    directory: str = ""
+    credential: CredentialKind = CredentialKind.CLI
+    client_id: str = ""
+    client_secret_file: Path | None = None
+    certificate_file: Path | None = None
+    token_file: Path | None = None
+    emails: tuple[str, ...] = ()  # that alerts go to
+    webhook: str = ""
+    monthly_budget: int = 0  # per instance, in the subscription's currency; 0: none
+
+
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
     """A folder with specs, and the settings in its tenantry.yaml."""
@@ -150,6 +189,7 @@ class Workspace:
     host: HostSettings
     settings: Mapping[str, str] = field(default_factory=dict)
     profile_folders: tuple[Path, ...] = ()
+    azure: AzureSettings | None = None  # None: nothing is kept on Azure
 
     @property
     def private(self) -> Path:

@@ -1,0 +1,353 @@
+"""HTTPS to Azure: Resource Manager, and the services that a resource has itself.
+
+One pipeline of azure-core for all of it: a token of the one credential, retries
+with Retry-After, no bodies in logs. On top of it what Resource Manager needs:
+pages, long-running operations in their three styles, and errors as ours.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from tenantry import faults
+from tenantry.errors import FailedError, RefusedError, TenantryError, UnavailableError
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+__all__ = ["Answer", "Arm", "arm_code", "failure"]
+
+_ACCEPTED = frozenset({200, 201, 202, 204})
+_POLL_SECONDS = 2.0  # where Azure names no other
+_PATIENCE_SECONDS = 60 * 60.0
+_TIMEOUT_SECONDS = 60
+_ENDED = {"succeeded", "ready", "failed", "canceled", "cancelled"}
+
+# Codes of Resource Manager that say: not like this. The rest may be otherwise at another time.
+_REMEDIES: Mapping[str, str] = {
+    "AuthorizationFailed": "give the principal of the workspace the rights that the how-to names",
+    "LinkedAuthorizationFailed": "give the principal of the workspace the rights that the how-to names",
+    "InvalidAuthenticationToken": "see the block azure in tenantry.yaml: directory and credential",
+    "ScopeLocked": "see who locked it; remove the lock only if its owner agrees",
+    "RequestDisallowedByPolicy": "ask who keeps the policy of the subscription",
+    "MissingSubscriptionRegistration": "register the provider: az provider register --namespace NAME",
+    "NoRegisteredProviderFound": "register the provider: az provider register --namespace NAME",
+    "LocationIsOfferRestricted": "ask Microsoft for access to the region, or take another",
+    "RegionIsOfferRestricted": "ask Microsoft for access to the region, or take another",
+    "RegionDoesNotAllowProvisioning": "ask Microsoft for access to the region, or take another",
+    "SkuNotAvailable": "take another size, or another region",
+    "QuotaExceeded": "ask for a higher quota in the subscription",
+    "ResourceQuotaExceeded": "ask for a higher quota in the subscription",
+    "ConflictError": "a vault of that name was deleted and is kept: purge it, or wait until it is gone",
+    "VaultAlreadyExists": "a vault of that name was deleted and is kept: purge it, or wait until it is gone",
+    "ResourceGroupBeingDeleted": "wait until it is gone, then run the same command again",
+    "InUseSubnetCannotBeDeleted": "run the same command again: what uses it goes first",
+}
+_REFUSALS = frozenset({"AuthorizationFailed", "LinkedAuthorizationFailed", "ScopeLocked", "Forbidden",
+                       "RequestDisallowedByPolicy"})  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a service answered."""
+
+    status: int
+    body: Any  # of JSON; bytes otherwise; None: nothing
+    headers: Mapping[str, str]  # names in lower case
+
+
+class Arm:
+    """A client of one service with one credential. Threads may share it."""
+
+    def __init__(
+        self,
+        base: str,
+        *,
+        credential: TokenCredential,
+        scope: str,
+        ca_file: Path | None = None,
+        poll_seconds: float = _POLL_SECONDS,
+        patience_seconds: float = _PATIENCE_SECONDS,
+        retries: int = 5,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Make a client; nothing is sent yet.
+
+        Args:
+            base: URL of the service, without a slash at the end.
+            credential: gives the tokens.
+            scope: what tokens are asked for.
+            ca_file: what its HTTPS is verified with; None: the system's authorities.
+            poll_seconds: how often an operation is asked for, where the service does not say.
+            patience_seconds: how long an operation may take in all.
+            retries: how often a call is tried again that found the service busy or broken.
+            sleep: waits so many seconds.
+        """
+        self.base = base.rstrip("/")
+        self.calls: Counter[str] = Counter()  # by method
+        self._poll_seconds = poll_seconds
+        self._patience_seconds = patience_seconds
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._offset: float | None = None  # seconds that the service's clock is ahead of ours
+        self._client = _pipeline(self.base, credential, scope, ca_file=ca_file, retries=retries)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    # --- single calls ---
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        version: str = "",
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send one request; return the answer, whatever its status.
+
+        Args:
+            method: of HTTP.
+            path: below ``base``, or a whole URL of the same service.
+            version: api-version, "" where the URL has it or none is wanted.
+            query: further parameters.
+            body: becomes JSON.
+            content: sent as it is.
+            headers: further ones.
+
+        Raises:
+            UnavailableError: the service cannot be reached, or the login gives no token.
+        """
+        from azure.core.exceptions import AzureError, ClientAuthenticationError
+        from azure.core.rest import HttpRequest
+
+        url = self._url(path, version=version, query=query or {})
+        request = HttpRequest(method, url, json=body, content=content, headers=dict(headers or {}))
+        if method != "GET":
+            faults.point(f"before {method} {_short(path)}")
+        with self._lock:
+            self.calls[method] += 1
+        try:
+            response = self._client.send_request(request, stream=False)
+        except ClientAuthenticationError as error:
+            raise _no_token(error) from None
+        except AzureError as error:
+            first = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+            raise UnavailableError(
+                f"{urlsplit(url).hostname} cannot be reached: {first}",
+                hint="see that the network lets you out, and that the workspace names the right cloud",
+                code="cloud-unreachable",
+            ) from None
+        if method != "GET":
+            faults.point(f"after {method} {_short(path)}")
+        found = {name.lower(): value for name, value in response.headers.items()}
+        self._learn_time(found.get("date", ""))
+        return Answer(status=response.status_code, body=_body(response), headers=found)
+
+    def get(self, path: str, version: str, **query: str) -> dict[str, Any] | None:
+        """Return a resource, None if there is none."""
+        answer = self.call("GET", path, version=version, query=query)
+        if answer.status == 404:  # noqa: PLR2004
+            return None
+        return self._insist("GET", path, answer).body or {}
+
+    def list(self, path: str, version: str, **query: str) -> Sequence[dict[str, Any]]:
+        """Return all items of a list, page by page. What the list belongs to being gone, it is empty."""
+        found: list[dict[str, Any]] = []
+        url, one_version, more = path, version, dict(query)
+        while url:
+            answer = self.call("GET", url, version=one_version, query=more)
+            if answer.status == 404:  # noqa: PLR2004
+                return found
+            body = self._insist("GET", path, answer).body or {}
+            found += body.get("value", [])
+            url, one_version, more = body.get("nextLink") or "", "", {}
+        return found
+
+    # --- effects, followed to their end ---
+
+    def put(self, path: str, version: str, body: Any) -> dict[str, Any]:
+        """Make or replace a resource; return it as it is when that has ended."""
+        return self._effect("PUT", path, version, body)
+
+    def patch(self, path: str, version: str, body: Any) -> dict[str, Any]:
+        """Change parts of a resource; return it as it is when that has ended."""
+        return self._effect("PATCH", path, version, body)
+
+    def post(self, path: str, version: str, body: Any = None, **query: str) -> dict[str, Any]:
+        """Have a resource do something; return what it says when that has ended."""
+        answer = self._insist("POST", path, self.call("POST", path, version=version, body=body, query=query))
+        ended = self._wait(answer, path)
+        return ended.body if isinstance(ended.body, dict) else {}
+
+    def delete(self, path: str, version: str, **query: str) -> bool:
+        """Delete a resource; return whether there was one. What is gone is fine."""
+        answer = self.call("DELETE", path, version=version, query=query)
+        if answer.status == 404:  # noqa: PLR2004
+            return False
+        self._wait(self._insist("DELETE", path, answer), path)
+        return True
+
+    def now(self) -> datetime:
+        """Return the time of the service; ours until it has answered once."""
+        return datetime.fromtimestamp(time.time() + (self._offset or 0.0), UTC)
+
+    # --- parts ---
+
+    def _effect(self, method: str, path: str, version: str, body: Any) -> dict[str, Any]:
+        answer = self._insist(method, path, self.call(method, path, version=version, body=body))
+        self._wait(answer, path)
+        return self.get(path, version) or {}
+
+    def _url(self, path: str, *, version: str, query: Mapping[str, str]) -> str:
+        url = path if path.startswith("https://") else self.base + quote(path, safe="/?&=%$'()@:+,;~.-_")
+        wanted = {**({"api-version": version} if version else {}), **query}
+        if not wanted:
+            return url
+        return url + ("&" if "?" in url else "?") + urlencode(wanted, quote_via=quote)
+
+    def _insist(self, method: str, path: str, answer: Answer) -> Answer:
+        if answer.status not in _ACCEPTED:
+            raise failure(method, path, answer)
+        return answer
+
+    def _wait(self, answer: Answer, path: str) -> Answer:
+        """Follow an accepted operation to its end; return the last answer.
+
+        Raises:
+            TenantryError: it failed, or took too long.
+        """
+        deadline = time.monotonic() + self._patience_seconds
+        status_url = answer.headers.get("azure-asyncoperation", "")
+        url = status_url or (answer.headers.get("location", "") if answer.status == 202 else "")  # noqa: PLR2004
+        while url:
+            if time.monotonic() > deadline:
+                raise UnavailableError(
+                    f"{_short(path)}: Azure works on it for over {self._patience_seconds / 60:.0f} minutes",
+                    hint="run the same command again: it goes on from what is there",
+                    code="operation-slow",
+                )
+            self._sleep(_seconds(answer.headers.get("retry-after", ""), self._poll_seconds))
+            answer = self.call("GET", url)
+            if answer.status == 404:  # noqa: PLR2004 - the operation is forgotten, so it has ended
+                return answer
+            self._insist("GET", path, answer)
+            if status_url:
+                state = str((answer.body or {}).get("status", "")).lower()
+                if state in _ENDED:
+                    return self._concluded(path, answer, state)
+            elif answer.status != 202:  # noqa: PLR2004
+                return answer
+            else:
+                url = answer.headers.get("location", url)
+        return answer
+
+    def _concluded(self, path: str, answer: Answer, state: str) -> Answer:
+        if state in {"failed", "canceled", "cancelled"}:
+            raise failure("operation on", path, answer)
+        return answer
+
+    def _learn_time(self, date: str) -> None:
+        """Keep how far the service's clock is from ours. Its header has whole seconds."""
+        if date:
+            offset = email.utils.parsedate_to_datetime(date).timestamp() - time.time()
+            self._offset = offset if abs(offset) > 2 else 0.0  # noqa: PLR2004
+
+
+def failure(method: str, path: str, answer: Answer) -> TenantryError:
+    """Return an answer that is an error as one of ours, with Resource Manager's code and its remedy."""
+    code, message = _told(answer)
+    kind: type[TenantryError] = FailedError
+    if code in _REFUSALS or answer.status in {401, 403}:
+        kind = RefusedError
+    elif answer.status == 429 or answer.status >= 500:  # noqa: PLR2004
+        kind = UnavailableError
+    text = f"{method} {_short(path)}: {code or answer.status}: {message}".rstrip(": ")
+    hint = _REMEDIES.get(code, "" if kind is FailedError else "run the same command again later")
+    return kind(text[:600], hint=hint, code=_kebab(code) or f"http-{answer.status}")
+
+
+def arm_code(error: TenantryError, code: str) -> bool:
+    """Say whether an error of ours carries that code of Resource Manager."""
+    return error.code == _kebab(code)
+
+
+def _told(answer: Answer) -> tuple[str, str]:
+    body = answer.body if isinstance(answer.body, dict) else {}
+    error = body.get("error", body.get("properties", {}).get("error", body))
+    error = error if isinstance(error, dict) else {}
+    inner = error.get("innererror") or {}
+    code = str(error.get("code") or error.get("Code") or "")
+    if code == "Forbidden" and isinstance(inner, dict) and inner.get("code"):
+        code = str(inner["code"])
+    return code, " ".join(str(error.get("message") or error.get("Message") or "").split())
+
+
+def _kebab(code: str) -> str:
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", code)
+    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
+
+
+def _short(path: str) -> str:
+    """Return the type and name at the end of a resource id, without subscription and query."""
+    parts = urlsplit(path).path.strip("/").split("/")
+    return "/".join(parts[-2:])
+
+
+def _seconds(header: str, otherwise: float) -> float:
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        return otherwise
+
+
+def _body(response: Any) -> Any:
+    if not response.content:
+        return None
+    if "json" in response.headers.get("content-type", ""):
+        return response.json()
+    return response.content
+
+
+def _no_token(error: Exception) -> TenantryError:
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return UnavailableError(
+        f"Azure's login gave no token: {first[:300]}",
+        hint="see the block azure in tenantry.yaml: directory, credential and its file",
+        code="no-token",
+    )
+
+
+def _pipeline(base: str, credential: Any, scope: str, *, ca_file: Path | None, retries: int) -> Any:
+    from azure.core import PipelineClient
+    from azure.core.pipeline import policies
+
+    # The environment's own ideas of authorities (REQUESTS_CA_BUNDLE) must not outrank the cloud's.
+    transport: dict[str, Any] = {"connection_timeout": 10, "read_timeout": _TIMEOUT_SECONDS}
+    if ca_file is not None:
+        transport |= {"connection_verify": str(ca_file), "use_env_settings": False}
+    return PipelineClient(
+        base,
+        policies=[
+            policies.RequestIdPolicy(),
+            policies.UserAgentPolicy("tenantry"),
+            policies.RetryPolicy(retry_total=retries, retry_backoff_factor=0.5, retry_backoff_max=60),
+            policies.BearerTokenCredentialPolicy(credential, scope),
+        ],
+        **transport,
+    )

@@ -1,0 +1,97 @@
+"""The block ``azure`` of tenantry.yaml: which cloud, which subscription, and as whom."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tenantry.config.blocks import Field, ListOf, Record
+from tenantry.config.formats import EMAIL_PATTERN, email_fault, pattern_rule, url_fault
+from tenantry.config.kinds import Choice, FilePath, Integer, Text
+from tenantry.config.problems import NOWHERE, Fault, Findings
+from tenantry.model.spec import AzureSettings, CloudName, CredentialKind
+
+__all__ = ["AZURE_RECORD", "azure_settings"]
+
+_GUID: Final = r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+_ID: Final = Text(
+    rule=pattern_rule(_GUID, "must be an id such as 00000000-0000-0000-0000-000000000000"),
+    pattern=_GUID,
+    most=36,
+)
+# What each kind of credential needs, beside the directory.
+_NEEDS: Final[dict[CredentialKind, tuple[str, ...]]] = {
+    CredentialKind.WORKLOAD_IDENTITY: ("client_id", "token_file"),
+    CredentialKind.CERTIFICATE: ("client_id", "certificate_file"),
+    CredentialKind.SECRET: ("client_id", "client_secret_file"),
+    CredentialKind.MANAGED_IDENTITY: (),
+    CredentialKind.CLI: (),
+}
+_OF_THE_CLOUD: Final = (
+    "subscription",
+    "directory",
+    "credential",
+    "client_id",
+    "client_secret_file",
+    "certificate_file",
+    "token_file",
+)
+
+AZURE_RECORD: Final = Record(
+    fields=(
+        Field("cloud", Choice(CloudName), "Which Azure; sandbox is one on this machine, to rehearse."),
+        Field("subscription", _ID, "Id of the subscription that instances are made in."),
+        Field("directory", _ID, "Id of the directory (tenant) of that subscription."),
+        Field(
+            "credential",
+            Choice(CredentialKind),
+            "Who works on it. When left out: what a token_file, a certificate_file or a client_secret_file "
+            "says, else the Azure CLI's login.",
+        ),
+        Field("client_id", _ID, "Id of the application, or of a user-assigned identity."),
+        Field("client_secret_file", FilePath(), "Of credential secret: a file that holds it."),
+        Field("certificate_file", FilePath(), "Of credential certificate: certificate and key, PEM."),
+        Field("token_file", FilePath(), "Of credential workload-identity: the federated token."),
+        Field(
+            "emails",
+            ListOf(kind=Text(rule=email_fault, pattern=EMAIL_PATTERN), most=20, unique=True),
+            "Addresses that alerts go to; the organisation's contact when left out.",
+        ),
+        Field("webhook", Text(rule=url_fault, most=500), "URL that alerts are posted to."),
+        Field(
+            "monthly_budget",
+            Integer(least=1, most=10**6),
+            "Costs of an instance in a month from which Azure tells, in the subscription's currency.",
+        ),
+    ),
+    model=AzureSettings,
+)
+
+
+def azure_settings(values: dict[str, Any], findings: Findings) -> AzureSettings:
+    """Return the settings; what is missing or makes no sense together is noted."""
+    cloud = values.get("cloud", CloudName.PUBLIC)
+    if cloud is CloudName.SANDBOX:
+        for key in sorted(values.keys() & set(_OF_THE_CLOUD)):
+            message = "is not read with cloud: sandbox, which has a subscription and a credential of its own"
+            findings.add_fault(Fault(code="misplaced-key", message=message), f"azure.{key}")
+        return AzureSettings(**{key: value for key, value in values.items() if key not in _OF_THE_CLOUD})
+    kind = values.setdefault("credential", _kind(values))
+    for key in ("subscription", "directory", *_NEEDS[kind]):
+        if key not in values:
+            why = f" (credential {kind})" if key in _NEEDS[kind] else ""
+            place = findings.places.get("azure", NOWHERE)
+            findings.add("missing-key", f"azure.{key} is missing{why}", mark=place)
+    for key in ("client_secret_file", "certificate_file", "token_file"):
+        if key in values and key not in _NEEDS[kind]:
+            message = f"is not read with credential: {kind}"
+            findings.add_fault(Fault(code="misplaced-key", message=message), f"azure.{key}")
+    return AzureSettings(**values)
+
+
+def _kind(values: dict[str, Any]) -> CredentialKind:
+    """Return what the files that are named ask for."""
+    if "token_file" in values:
+        return CredentialKind.WORKLOAD_IDENTITY
+    if "certificate_file" in values:
+        return CredentialKind.CERTIFICATE
+    return CredentialKind.SECRET if "client_secret_file" in values else CredentialKind.CLI

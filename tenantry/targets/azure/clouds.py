@@ -1,0 +1,162 @@
+"""The clouds: a table of end points, and the only place that tells one Azure from another.
+
+The sandbox is a row like the others. Its end points are known once it runs, so
+they are read from the file that it writes; whatever is made there is marked a
+rehearsal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from tenantry.errors import UnavailableError
+from tenantry.model.spec import AzureSettings, CloudName, CredentialKind
+
+__all__ = ["CLOUDS", "Access", "Cloud", "access"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cloud:
+    """Where one Azure is reached."""
+
+    name: CloudName
+    arm: str  # Resource Manager, without a slash at the end
+    login: str
+    metadata: str
+    vault_suffix: str  # host names end in it; without a dot in front
+    postgres_suffix: str
+    sites_suffix: str
+    blob_suffix: str
+    ca_file: Path | None = None  # None: the authorities that the system trusts
+    discovery: bool = True  # the login is one that Microsoft's own directory knows
+    rehearsal: bool = False
+
+    @property
+    def arm_scope(self) -> str:
+        """What a token for Resource Manager is asked for."""
+        return f"{self.arm}/.default"
+
+    @property
+    def vault_scope(self) -> str:
+        """What a token for vaults is asked for."""
+        return f"https://{self.vault_suffix}/.default"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """A subscription in a cloud, and as whom it is worked on."""
+
+    cloud: Cloud
+    subscription_id: str
+    directory_id: str
+    credential: CredentialKind
+    client_id: str = ""
+    client_secret_file: Path | None = field(default=None, repr=False)
+    certificate_file: Path | None = None
+    token_file: Path | None = None
+
+    @property
+    def scope(self) -> str:
+        """The subscription as a resource id."""
+        return f"/subscriptions/{self.subscription_id}"
+
+
+CLOUDS: Final[Mapping[CloudName, Cloud]] = {
+    CloudName.PUBLIC: Cloud(
+        name=CloudName.PUBLIC,
+        arm="https://management.azure.com",
+        login="https://login.microsoftonline.com",
+        metadata="https://management.azure.com/metadata/endpoints",
+        vault_suffix="vault.azure.net",
+        postgres_suffix="postgres.database.azure.com",
+        sites_suffix="azurewebsites.net",
+        blob_suffix="blob.core.windows.net",
+    ),
+    CloudName.GOVERNMENT: Cloud(
+        name=CloudName.GOVERNMENT,
+        arm="https://management.usgovcloudapi.net",
+        login="https://login.microsoftonline.us",
+        metadata="https://management.usgovcloudapi.net/metadata/endpoints",
+        vault_suffix="vault.usgovcloudapi.net",
+        postgres_suffix="postgres.database.usgovcloudapi.net",
+        sites_suffix="azurewebsites.us",
+        blob_suffix="blob.core.usgovcloudapi.net",
+    ),
+    CloudName.CHINA: Cloud(
+        name=CloudName.CHINA,
+        arm="https://management.chinacloudapi.cn",
+        login="https://login.partner.microsoftonline.cn",
+        metadata="https://management.chinacloudapi.cn/metadata/endpoints",
+        vault_suffix="vault.azure.cn",
+        postgres_suffix="postgres.database.chinacloudapi.cn",
+        sites_suffix="chinacloudsites.cn",
+        blob_suffix="blob.core.chinacloudapi.cn",
+    ),
+}
+
+
+def access(settings: AzureSettings, *, private: Path) -> Access:
+    """Return the cloud of a workspace with its subscription and credential.
+
+    Args:
+        settings: the block ``azure`` of the workspace.
+        private: the workspace's private folder, where the sandbox of the workspace writes its end points.
+
+    Raises:
+        UnavailableError: the sandbox of this workspace was never started.
+    """
+    if settings.cloud is CloudName.SANDBOX:
+        return _sandbox(private / "sandbox" / "endpoints.json")
+    return Access(
+        cloud=CLOUDS[settings.cloud],
+        subscription_id=settings.subscription,
+        directory_id=settings.directory,
+        credential=settings.credential,
+        client_id=settings.client_id,
+        client_secret_file=settings.client_secret_file,
+        certificate_file=settings.certificate_file,
+        token_file=settings.token_file,
+    )
+
+
+def _sandbox(file: Path) -> Access:
+    told = _read(file)
+    cloud = Cloud(
+        name=CloudName.SANDBOX,
+        arm=told["arm"].rstrip("/"),
+        login=told["login"].rstrip("/"),
+        metadata=told["metadata"],
+        vault_suffix=told["vault_suffix"].lstrip("."),
+        postgres_suffix=told["postgres_suffix"].lstrip("."),
+        sites_suffix=told["sites_suffix"].lstrip("."),
+        blob_suffix=told["blob_suffix"].lstrip("."),
+        ca_file=Path(told["ca_file"]),
+        discovery=False,
+        rehearsal=True,
+    )
+    return Access(
+        cloud=cloud,
+        subscription_id=told["subscription_id"],
+        directory_id=told["directory_id"],
+        credential=CredentialKind.SECRET,
+        client_id=told["client_id"],
+        client_secret_file=Path(told["client_secret_file"]),
+    )
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        told = None
+    if not isinstance(told, dict):
+        raise UnavailableError(
+            "the sandbox of this workspace does not run",
+            hint="start it: tenantry sandbox start",
+            code="no-sandbox",
+        )
+    return told
