@@ -53,23 +53,25 @@ def make_credential(
         common["connection_verify"] = str(ca_file)
     if not discovery:
         common["disable_instance_discovery"] = True
+    made: TokenCredential
     match kind:
         case CredentialKind.SECRET:
             secret = _read(client_secret_file)
-            return identity.ClientSecretCredential(directory_id, client_id, secret, **common)
+            made = identity.ClientSecretCredential(directory_id, client_id, secret, **common)
         case CredentialKind.CERTIFICATE:
             _read(certificate_file, text=False)
-            return identity.CertificateCredential(
+            made = identity.CertificateCredential(
                 directory_id, client_id, certificate_path=str(certificate_file), **common
             )
         case CredentialKind.WORKLOAD_IDENTITY:
-            return identity.WorkloadIdentityCredential(
+            made = identity.WorkloadIdentityCredential(
                 tenant_id=directory_id, client_id=client_id, token_file_path=str(token_file), **common
             )
         case CredentialKind.MANAGED_IDENTITY:
-            return identity.ManagedIdentityCredential(client_id=client_id or None)
+            made = identity.ManagedIdentityCredential(client_id=client_id or None)
         case CredentialKind.CLI:
-            return identity.AzureCliCredential(tenant_id=directory_id)
+            made = identity.AzureCliCredential(tenant_id=directory_id)
+    return made
 
 
 def token(credential: TokenCredential, scope: str) -> str:
