@@ -18,7 +18,7 @@ setup: ## bring everything that is needed to this machine; .venv/bin/tenantry is
 	@PYTHON="$(PYTHON)" tools/setup/run
 
 demo: setup ## run the main job on this machine; KEEP=1 leaves everything in place
-	@KEEP="$(KEEP)" $(VENV)/python tools/demo.py
+	@KEEP="$(KEEP)" $(VENV)/python -m tools.demo
 
 test: setup check ## run every test; TESTS=tests/unit runs a part of them
 	$(VENV)/python -m pytest -n $(WORKERS) $(DIST) -q --durations=15 -m "not soak and not bench" $(TESTS)

@@ -30,6 +30,7 @@ def new_spec_text(
     languages: str | Sequence[str] = ("en",),
     recipient_key: str = "",
     target: str = "host",
+    region: str = "",
     size: str = "small",
 ) -> str:
     """Return the text of a new spec. Nothing is checked: parse_spec does that.
@@ -38,6 +39,7 @@ def new_spec_text(
     """
     tags = languages.replace(",", " ").split() if isinstance(languages, str) else languages
     spoken = ", ".join(quote(tag) for tag in tags)
+    placed = f"target: {target}" + (f"\nazure:\n  region: {quote(region)}" if region else "")
     return f"""\
 # One instance. Check it with: tenantry spec validate {name}
 # All keys and their meaning: tenantry spec schema
@@ -52,7 +54,7 @@ client:
   languages: [{spoken}]  # BCP 47, the main one first
 {_optional("recipient_key", recipient_key, "age1…", "exports for the client are encrypted to this key")}
 
-target: {target}
+{placed}
 profile: {quote(profile)}
 hostname: {quote(hostname)}
 

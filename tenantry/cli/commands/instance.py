@@ -28,6 +28,8 @@ def new(
     hostname: Annotated[str, typer.Option(help="Host name of the instance.")] = "",
     profile: Annotated[str, typer.Option(help="Workload profile.")] = "",
     size: Annotated[str, typer.Option(help="small, medium or large.")] = "small",
+    target: Annotated[str, typer.Option(help="host: this machine; or azure.")] = "",
+    region: Annotated[str, typer.Option(help="Azure's region: tenantry region list.")] = "",
     workspace: WorkspaceOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -36,7 +38,8 @@ def new(
     Asks for what is missing when it runs on a terminal.
 
     \b
-    Example: tenantry instance new benin --country BJ --profile registrations
+    Examples: tenantry instance new benin --country BJ --profile registrations
+              tenantry instance new kenya --country KE --region southafricanorth
     """
     given = {
         "client": client_name,
@@ -46,6 +49,8 @@ def new(
         "hostname": hostname,
         "profile": profile,
         "size": size,
+        "target": target or ("azure" if region else "host"),
+        "region": region,
     }
 
     def work() -> Result:

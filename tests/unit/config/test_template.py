@@ -42,6 +42,12 @@ def test_a_new_spec_says_what_was_asked_for(workspace: Workspace) -> None:
     assert (client.agreement, client.recipient_key, spec.size) == ("2026", RECIPIENT, "large")
 
 
+def test_a_new_spec_for_azure_names_its_region(workspace: Workspace) -> None:
+    text = spec_text(target="azure", region="norwayeast")
+    spec = parse_spec(text.encode(), path=workspace.specs / "benin.yaml", workspace=workspace)
+    assert (spec.target, spec.azure.region if spec.azure else "") == ("azure", "norwayeast")
+
+
 def test_languages_may_be_given_as_people_type_them() -> None:
     text = new_spec_text(
         name="benin",

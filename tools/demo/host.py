@@ -1,88 +1,34 @@
-"""The main job, as a person would do it: two clients side by side, then one is erased with proof.
-
-It drives the installed command line, psql and curl, prints each command before
-it runs it, and imports nothing of tenantry. ``make demo KEEP=1`` leaves
-everything in place; the last lines then say how to go on by hand.
-"""
+"""The main job, as a person would do it: two clients side by side, then one is erased with proof."""
 
 from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import signal
-import socket
 import subprocess
-import sys
-import tempfile
 import textwrap
 import time
 from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-TENANTRY = ROOT / ".venv" / "bin" / "tenantry"
-KEEP = os.environ.get("KEEP", "") not in {"", "0"}
+from tools.demo.kit import KEEP, ROOT, TENANTRY, Demo, chapter, clock, free_port, insist
+
+__all__ = ["tell"]
+
 CLIENTS = (
     ("benin", "Croix-Rouge Béninoise", "BJ"),
     ("burundi", "Croix-Rouge du Burundi", "BI"),
 )
 PERSON = {"name": "Awa Zinsou", "phone": "+22901234567", "household_size": 4}
-STARTED = time.monotonic()
 
 
-class Demo:
-    """One run of the demo: its folders, its port, and what it has learnt on the way."""
+class HostDemo(Demo):
+    """The demo of a host: its port, and what lies on tmpfs."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="tenantry-demo-"))
-        self.folder.chmod(0o711)
+        super().__init__()
         self.runtime = Path("/dev/shm") / f"{self.folder.name[-8:]}-demo"  # noqa: S108 - tmpfs
-        self.workspace = self.folder / "workspace"
         self.port = free_port()
-        self.environment = {
-            **os.environ,
-            "TENANTRY_WORKSPACE": str(self.workspace),
-            "PATH": f"{TENANTRY.parent}:{os.environ['PATH']}",
-        }
-
-    def run(
-        self,
-        *command: str,
-        stdin: str = "",
-        expect: int = 0,
-        show: bool = True,
-        secret_environment: dict[str, str] | None = None,
-    ) -> str:
-        """Print a command, run it, print what it says, and insist on its exit code."""
-        if show:
-            line = shlex.join(command).replace(str(self.folder), "$DEMO")
-            print(f"\n{clock()} $ {line}", flush=True)
-        ran = subprocess.run(
-            command,
-            input=stdin,
-            env={**self.environment, **(secret_environment or {})},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT if expect else (None if show else subprocess.PIPE),
-            text=True,
-            check=False,
-        )
-        if show:
-            print(textwrap.indent(shortened(ran.stdout), "    "), end="", flush=True)
-        if ran.returncode != expect:
-            print(ran.stdout, ran.stderr or "", file=sys.stderr)
-            message = f"{command[0]} ended with {ran.returncode}, not with {expect}"
-            raise SystemExit(message)
-        return ran.stdout
-
-    def ask(self, *command: str) -> dict[str, Any]:
-        """Run a tenantry command quietly and return the data of its JSON envelope."""
-        out = self.run("tenantry", *command, "--output", "json", show=False)
-        data = json.loads(out)["data"]
-        if not isinstance(data, dict):
-            raise SystemExit("the envelope's data is no object")
-        return data
 
     def curl(self, name: str, path: str, *, settings: str = "", expect: int = 0) -> str:
         """Ask an instance over HTTPS, as its client's browser would; secrets go over standard input."""
@@ -110,22 +56,17 @@ class Demo:
             secret_environment={"PGPASSWORD": password}, expect=expect,
         )  # fmt: skip
 
-    def secret(self, name: str, secret: str) -> str:
-        """Return a secret; that it was shown, and why, goes to the journal."""
-        shown = self.ask("credentials", "show", name, secret, "--reason", "the demo signs in")
-        return str(shown["value"])
 
-
-def main() -> None:
+def tell() -> None:
     """Tell the story."""
-    demo = Demo()
+    demo = HostDemo()
     try:
         story(demo)
     finally:
         leave(demo)
 
 
-def story(demo: Demo) -> None:
+def story(demo: HostDemo) -> None:
     """The chapters."""
     chapter("A workspace")
     set_up(demo)
@@ -162,7 +103,7 @@ def story(demo: Demo) -> None:
     demo.run("tenantry", "journal", "verify")
 
 
-def set_up(demo: Demo) -> None:
+def set_up(demo: HostDemo) -> None:
     """Write the settings of the demo, and init."""
     demo.workspace.mkdir()
     settings = textwrap.dedent(f"""\
@@ -189,7 +130,7 @@ def set_up(demo: Demo) -> None:
     demo.run("tenantry", "doctor")
 
 
-def register(demo: Demo, name: str) -> None:
+def register(demo: HostDemo, name: str) -> None:
     """Put a registration and an attachment in through the running workload."""
     body = json.dumps(PERSON)
     escaped = body.replace("\\", "\\\\").replace('"', '\\"')
@@ -201,12 +142,12 @@ def register(demo: Demo, name: str) -> None:
     demo.curl(name, f"/registrations/{number}/attachment", settings=settings)
 
 
-def login(demo: Demo, name: str) -> str:
+def login(demo: HostDemo, name: str) -> str:
     """Return curl's settings for signing in; they go over standard input, never in argv."""
     return f'user = "admin@example.org:{demo.secret(name, "ADMIN_PASSWORD")}"\n'
 
 
-def kill_workload(demo: Demo) -> None:
+def kill_workload(demo: HostDemo) -> None:
     """Kill the process, and wait until it is well again."""
     demo.run("tenantry", "instance", "health", "benin")
     pid = workload_pid(demo)
@@ -218,7 +159,7 @@ def kill_workload(demo: Demo) -> None:
     insist(workload_pid(demo) != pid, "the workload did not come back")
 
 
-def is_well(demo: Demo, name: str) -> bool:
+def is_well(demo: HostDemo, name: str) -> bool:
     """Say whether an instance is healthy; a command that says no is an answer, too."""
     ran = subprocess.run(
         ["tenantry", "instance", "health", name], env=demo.environment, capture_output=True, check=False
@@ -226,14 +167,14 @@ def is_well(demo: Demo, name: str) -> bool:
     return ran.returncode == 0
 
 
-def workload_pid(demo: Demo) -> int:
+def workload_pid(demo: HostDemo) -> int:
     """Read the pid from the condition that tells it."""
     conditions = demo.ask("instance", "health", "benin")["instances"][0]["conditions"]
     message = next(one["message"] for one in conditions if one["type"] == "ProcessUp")
     return int(message.split("pid ")[1].rstrip(")"))
 
 
-def change_by_hand(demo: Demo) -> None:
+def change_by_hand(demo: HostDemo) -> None:
     """Open the instance's folder to everybody, as a tired person might."""
     home = f"{demo.folder}/host/{demo.ask('instance', 'show', 'benin')['database']['name']}/files"
     demo.run("chmod", "0777", home)
@@ -242,7 +183,7 @@ def change_by_hand(demo: Demo) -> None:
     demo.run("tenantry", "instance", "drift", "benin")
 
 
-def leave(demo: Demo) -> None:
+def leave(demo: HostDemo) -> None:
     """Take all away, unless it is to be kept."""
     if KEEP:
         print("\nEverything is still there. Go on by hand:")
@@ -259,43 +200,7 @@ def leave(demo: Demo) -> None:
     print(f"\n{clock()} done")
 
 
-def chapter(title: str) -> None:
-    """Print a heading."""
-    print(f"\n{'─' * 78}\n{clock()} {title}\n{'─' * 78}", flush=True)
-
-
-def clock() -> str:
-    """Return the seconds since the start."""
-    return f"[{time.monotonic() - STARTED:5.1f} s]"
-
-
-def shortened(text: str, most: int = 32) -> str:
-    """Return text with its middle left out where it is long."""
-    lines = text.splitlines(keepends=True)
-    if len(lines) <= most:
-        return text if text.endswith("\n") or not text else text + "\n"
-    half = most // 2
-    return "".join([*lines[:half], f"… {len(lines) - most} more lines …\n", *lines[-half:]])
-
-
-def insist(truth: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as a sentence
-    """Stop with a sentence unless it is true."""
-    if not truth:
-        raise SystemExit(otherwise)
-
-
-def free_port() -> int:
-    """Return a TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def free_uids() -> int:
     """Return the first of a range of user ids that no account has."""
     taken = {int(line.split(":")[2]) for line in Path("/etc/passwd").read_text().splitlines()}
     return next(base for base in range(500_001, 600_000, 100) if not taken & set(range(base - 1, base + 100)))
-
-
-if __name__ == "__main__":
-    main()
