@@ -76,6 +76,15 @@ class Cloud(Protocol):
     def secret(self, uri: str, *, principal: str) -> str:
         """Return a vault's secret as an identity may read it. ArmFault 403 or 404 when it may not."""
 
+    def principal(self, authorization: str, *, audience: str) -> str:
+        """Return the object id that a header ``Authorization`` proves; ArmFault 401 when it proves none.
+
+        ``audience`` is what the token must have been asked for: "arm", "vault", "storage" or "graph".
+        """
+
+    def roles(self, principal: str, scope: str) -> set[str]:
+        """Return the role definitions (their GUIDs, lower case) that a principal has at or above a scope."""
+
     def listener(self) -> str:
         """Return the address of the HTTPS listener, ``127.A.B.1:443``."""
 
@@ -108,6 +117,16 @@ class Kind:
         """Return what the list of deleted ones says; ``location`` "" means every one."""
         del cloud, location
         return []
+
+    def purge(self, cloud: Cloud, location: str, name: str) -> None:
+        """Purge a deleted one for good: ``POST …/locations/L/deleted<Type>/NAME/purge``, or a forced delete."""
+        del cloud, location
+        raise ArmFault(404, "ResourceNotFound", f"There is no deleted {self.type} {name}.")
+
+    def secret(self, cloud: Cloud, uri: str, *, principal: str) -> str:
+        """Answer ``Cloud.secret``; the kind Microsoft.KeyVault/vaults does."""
+        del cloud, principal
+        raise ArmFault(404, "SecretNotFound", f"A secret {uri} was not found.")
 
     def resume(self, cloud: Cloud) -> None:
         """Start real parts again after a restart of the server."""
