@@ -21,6 +21,7 @@ from tenantry.cli.commands import (
     operation,
     profile,
     region,
+    sandbox,
     spec,
     workspace,
 )
@@ -53,6 +54,7 @@ app.add_typer(erase.app, name="erase")
 app.add_typer(operation.app, name="operation")
 app.add_typer(journal.app, name="journal")
 app.add_typer(host.app, name="host")
+app.add_typer(sandbox.app, name="sandbox")
 
 
 def main() -> None:

@@ -93,6 +93,7 @@ class Kind:
     """A type of resource. This base is the generic behaviour: the body is kept as it came."""
 
     type: str = ""
+    implied: bool = False  # it is there with its parent, so it can be asked before it was ever put
 
     def admit(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
         """Refuse what Azure would refuse before it accepts: raise ArmFault."""

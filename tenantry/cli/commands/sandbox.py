@@ -1,0 +1,133 @@
+"""``tenantry sandbox``: an Azure on this machine, to rehearse on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from tenantry.cli.options import Output, OutputOption, WorkspaceOption
+from tenantry.cli.render.table import details, table
+from tenantry.cli.run import execute
+from tenantry.result import Result
+
+__all__ = ["app"]
+
+app = typer.Typer(help="An Azure on this machine, to rehearse on.", no_args_is_help=True)
+
+
+@app.command()
+def start(workspace: WorkspaceOption = None, output: OutputOption = Output.TABLE) -> None:
+    """Start the workspace's sandbox; what it held when it was stopped is there again.
+
+    \b
+    Example: tenantry sandbox start
+    """
+
+    def work() -> Result:
+        from tenantry.cli.sandboxing import started
+
+        return started(workspace)
+
+    execute("sandbox start", output=output, work=work, table=_one)
+
+
+@app.command()
+def stop(workspace: WorkspaceOption = None, output: OutputOption = Output.TABLE) -> None:
+    """End every process of the sandbox; what it holds stays for the next start.
+
+    \b
+    Example: tenantry sandbox stop
+    """
+
+    def work() -> Result:
+        from tenantry.cli.sandboxing import stopped
+
+        return stopped(workspace)
+
+    execute("sandbox stop", output=output, work=work, table=_one)
+
+
+@app.command()
+def status(workspace: WorkspaceOption = None, output: OutputOption = Output.TABLE) -> None:
+    """Show whether the sandbox runs, where clients reach it, and what it holds.
+
+    \b
+    Example: tenantry sandbox status --output json
+    """
+
+    def work() -> Result:
+        from tenantry.cli.sandboxing import status as told
+
+        return told(workspace)
+
+    execute("sandbox status", output=output, work=work, table=_one)
+
+
+@app.command()
+def reset(workspace: WorkspaceOption = None, output: OutputOption = Output.TABLE) -> None:
+    """End the sandbox and erase everything in it.
+
+    \b
+    Example: tenantry sandbox reset
+    """
+
+    def work() -> Result:
+        from tenantry.cli.sandboxing import reset as erased
+
+        return erased(workspace)
+
+    execute("sandbox reset", output=output, work=work, table=_one)
+
+
+@app.command()
+def faults(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="What goes wrong; list and clear, too.")],
+    values: Annotated[
+        list[str] | None, typer.Argument(metavar="[VALUE]...", help="What the kind needs.")
+    ] = None,
+    match: Annotated[
+        str, typer.Option(help="Only requests with this method, or for this type of resource.")
+    ] = "",
+    workspace: WorkspaceOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Let something go wrong, or move the sandbox's clock.
+
+    \b
+    time +7d             move the clock (s, m, h, d) and do what is due then
+    throttle N           answer N requests with 429 and Retry-After
+    error STATUS N       answer N requests with this status, 500 to 599
+    lose N               do what N requests ask, then drop the connection
+    slow SECONDS         long-running operations last so long
+    stuck TYPE           operations on this type do not end
+    expire               tokens that were given so far end now
+    capacity REGION      nothing new is made in this region
+    policy TYPE          a policy forbids this type
+    code CODE TYPE       the next PUT of this type is refused with this code
+    list, clear          show what holds; end it
+
+    \b
+    Example: tenantry sandbox faults throttle 20 --match PUT
+    """
+
+    def work() -> Result:
+        from tenantry.cli.sandboxing import faults as done
+
+        return done(workspace, kind, values or [], match=match)
+
+    execute(f"sandbox faults {kind}", output=output, work=work, table=_faults)
+
+
+def _one(data: Mapping[str, Any]) -> str:
+    names = ["running", "arm", "login", "ca_file", "subscription_id", "directory_id", "client_id"]
+    head = details([(name, data.get(name)) for name in [*names, "client_secret_file", "now"]])
+    rows = [{"type": name, "count": count} for name, count in data["resources"].items()]
+    return head + ("\n\n" + table(rows, ["type", "count"]) if rows else "")
+
+
+def _faults(data: Mapping[str, Any]) -> str:
+    columns = ["kind", "value", "type", "left", "match"]
+    text = table(data["faults"], columns, empty="nothing goes wrong")
+    return f"now {data['now']}\n\n{text}" if "now" in data else text

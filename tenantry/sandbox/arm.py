@@ -1,0 +1,111 @@
+"""Resource Manager: which part of it answers a request."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tenantry.sandbox import ids
+from tenantry.sandbox.answers import Answer, fault_answer
+from tenantry.sandbox.arm_deleted import Deleted
+from tenantry.sandbox.arm_groups import Groups
+from tenantry.sandbox.arm_resources import Call, Resources
+from tenantry.sandbox.arm_subscription import Subscription
+from tenantry.sandbox.cloud import SandboxCloud
+from tenantry.sandbox.faults import Faults
+from tenantry.sandbox.kinds import ArmFault
+from tenantry.sandbox.metadata import metadata
+from tenantry.sandbox.operations import Operations
+
+__all__ = ["ResourceManager"]
+
+_VERSION = re.compile(r"^\d{4}-\d{2}-\d{2}(-[a-z]+(\.\d+)?)?$", re.IGNORECASE)
+_OPERATIONS = re.compile(r"/operation(Statuses|Results)/([0-9a-f-]{36})$", re.IGNORECASE)
+
+
+class ResourceManager:
+    """Answers for ``management.<suffix>``."""
+
+    def __init__(self, cloud: SandboxCloud, faults: Faults) -> None:
+        self.operations = Operations(cloud)
+        self._cloud = cloud
+        self._resources = Resources(cloud, self.operations, faults)
+        self._groups = Groups(cloud, self._resources)
+        self._deleted = Deleted(cloud, self._resources)
+        self._subscription = Subscription(cloud)
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer a request."""
+        raw = await request.body()
+        try:
+            answer = await run_in_threadpool(self._answer, request, raw)
+        except ArmFault as fault:
+            answer = fault_answer(fault)
+        return answer.response()
+
+    def _answer(self, request: Request, raw: bytes) -> Answer:
+        path = "/" + request.url.path.strip("/")
+        version = request.query_params.get("api-version", "")
+        if path.lower() == "/metadata/endpoints":
+            return Answer(200, metadata(self._cloud.identity, version))
+        self._cloud.tokens.read(request.headers.get("authorization", ""), audience="arm")
+        if (found := _OPERATIONS.search(path)) is not None:
+            return self._operation(found[1].lower(), found[2].lower(), path, request.url.query)
+        if not version:
+            raise ArmFault(400, "MissingApiVersionParameter", "The api-version query parameter (?api-version=) "
+                           "is required for all requests.")  # fmt: skip
+        if not _VERSION.match(version):
+            raise ArmFault(400, "InvalidApiVersionParameter", f"The api-version '{version}' is invalid.")
+        call = Call(
+            method=request.method,
+            path=path,
+            version=version,
+            body=_json(raw),
+            query=dict(request.query_params),
+            headers={name.lower(): value for name, value in request.headers.items()},
+        )
+        self._check_subscription(path)
+        for part in (self._subscription, self._deleted, self._groups):
+            if (answer := part.answer(call)) is not None:
+                return answer
+        return self._resources.answer(call)
+
+    def _check_subscription(self, path: str) -> None:
+        parts = path.strip("/").split("/")
+        wanted = self._cloud.identity.subscription_id
+        if parts[0].lower() == "subscriptions" and len(parts) > 1 and parts[1].lower() != wanted:
+            raise ArmFault(404, "SubscriptionNotFound", f"The subscription '{parts[1]}' could not be found.")
+
+    def _operation(self, kind: str, identity: str, path: str, query: str) -> Answer:
+        operation = self.operations.find(identity)
+        if operation is None:
+            raise ArmFault(404, "OperationNotFound", f"The operation {identity} was not found.")
+        ended = operation.over.is_set()
+        wait = {} if ended else {"Retry-After": "0"}
+        if kind == "statuses":
+            return Answer(200, operation.body(path), wait)
+        if not ended:
+            where = f"{self._cloud.identity.arm}{path}?{query}"
+            return Answer(202, None, {**wait, "Location": where})
+        if operation.error is not None:
+            return Answer(operation.http, {"error": operation.error})
+        if operation.method in {"PUT", "PATCH"}:
+            return self._resources.read(operation.resource_id)
+        if operation.answer is not None:
+            return Answer(200, operation.answer)
+        return Answer(204 if operation.method == "DELETE" else 200, None)
+
+
+def _json(raw: bytes) -> Any:
+    if not raw.strip():
+        return None
+    try:
+        return json.loads(raw)
+    except ValueError:
+        raise ArmFault(400, "InvalidRequestContent", "The request content was invalid and could not be "
+                       "deserialized.") from None  # fmt: skip

@@ -1,0 +1,66 @@
+"""What was deleted and can still be recovered: lists, and purging."""
+
+from __future__ import annotations
+
+from tenantry.sandbox.answers import Answer
+from tenantry.sandbox.arm_resources import Call, Resources
+from tenantry.sandbox import ids
+from tenantry.sandbox.cloud import SandboxCloud
+from tenantry.sandbox.kinds import ArmFault
+from tenantry.sandbox.styles import Way
+
+__all__ = ["Deleted"]
+
+_TYPES = {
+    "microsoft.keyvault/deletedvaults": "Microsoft.KeyVault/vaults",
+    "microsoft.operationalinsights/deletedworkspaces": "Microsoft.OperationalInsights/workspaces",
+    "microsoft.web/deletedsites": "Microsoft.Web/sites",
+    "microsoft.storage/deletedaccounts": "Microsoft.Storage/storageAccounts",
+}
+
+
+class Deleted:
+    """Answers for ``deleted…`` at subscription, group and location scope."""
+
+    def __init__(self, cloud: SandboxCloud, resources: Resources) -> None:
+        self._cloud = cloud
+        self._resources = resources
+
+    def answer(self, call: Call) -> Answer | None:
+        """Answer; None when the path is somebody else's."""
+        target = ids.parse(call.path)
+        if target is None:
+            return None
+        types, names, location = list(target.types), list(target.names), ""
+        if types and types[0].lower() == "locations" and names:
+            location = names.pop(0).replace(" ", "").lower()
+            types.pop(0)
+        type_ = _TYPES.get(f"{target.namespace}/{types[0]}".lower()) if types else None
+        if type_ is None:
+            return None
+        kind = self._cloud.kind(type_)
+        if call.method == "POST" and len(types) == 2 and types[1].lower() == "purge":  # noqa: PLR2004
+            operation = self._resources.operations.begin(
+                "POST", call.path, lambda: kind.purge(self._cloud, location, names[0])
+            )
+            operation.over.wait(0.2)
+            if operation.error is not None:
+                raise ArmFault(operation.http, operation.error["code"], operation.error["message"])
+            where = f"/subscriptions/{self._cloud.identity.subscription_id}/providers/{type_}/{names[0]}"
+            return Answer(
+                202, None, self._resources.operation_headers(operation, where, Way.LOCATION, call.version)
+            )
+        if call.method != "GET":
+            raise ArmFault(405, "MethodNotAllowed", f"{call.method} is not for what was deleted.")
+        found = kind.deleted(self._cloud, location)
+        if ids.is_group(target.scope):
+            mark = f"{target.scope}/".lower()
+            found = [one for one in found if mark in str(one.get("id")).lower()]
+        if not names:
+            return Answer(200, {"value": found})
+        for one in found:
+            if str(one.get("name")).lower() == names[0].lower():
+                return Answer(200, one)
+        raise ArmFault(
+            404, f"Deleted{types[0][7:-1].capitalize()}NotFound", f"There is no deleted {names[0]}."
+        )

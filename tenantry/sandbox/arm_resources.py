@@ -1,0 +1,411 @@
+"""Resources of every type: made, changed, read, listed, deleted, asked to do something."""
+
+from __future__ import annotations
+
+import copy
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from tenantry.sandbox import ids, locks
+from tenantry.sandbox.answers import Answer
+from tenantry.sandbox.cloud import SandboxCloud
+from tenantry.sandbox.faults import Faults
+from tenantry.sandbox.ids import Target
+from tenantry.sandbox.kinds import ArmFault, Resource
+from tenantry.sandbox.operations import Operation, Operations
+from tenantry.sandbox.parts.notes import iso
+from tenantry.sandbox.requests import check_location, compose, etag
+from tenantry.sandbox.styles import Style, Way, style_of
+
+__all__ = ["Call", "Resources"]
+
+_TURN_SECONDS = 50.0  # that a request waits while another one works on the same resource
+_DONE = frozenset({"Succeeded", "Failed", "Canceled"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A request, taken apart."""
+
+    method: str
+    path: str
+    version: str
+    body: Any = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Resources:
+    """The generic half of every type; its kind does the rest."""
+
+    def __init__(self, cloud: SandboxCloud, operations: Operations, faults: Faults) -> None:
+        self._cloud = cloud
+        self.operations = operations
+        self._faults = faults
+        self._turns: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def answer(self, call: Call) -> Answer:
+        """Answer a request for resources."""
+        target = ids.parse(call.path)
+        if target is None or not target.types:
+            raise ArmFault(404, "NotFound", f"There is nothing at {call.path}.")
+        if call.method == "POST":
+            return self._act(call, target)
+        self.check_type(target)
+        if target.is_list:
+            if call.method != "GET":
+                raise ArmFault(405, "MethodNotAllowed", f"{call.method} is not for a list.")
+            return Answer(200, {"value": [self.fresh(one).body for one in self.listed(target, call.query)]})
+        match call.method:
+            case "PUT" | "PATCH":
+                return self._put(call, target)
+            case "GET":
+                return self.read(target.id)
+            case "HEAD":
+                found = self._cloud.find(target.id) is not None
+                return Answer(204 if found else 404, None)
+            case "DELETE":
+                return self._delete(call, target)
+        raise ArmFault(405, "MethodNotAllowed", f"The method {call.method} is not supported.")
+
+    # --- reading ---
+
+    def check_type(self, target: Target) -> str:
+        """Return a type as Azure spells it. ArmFault 404 when nobody knows it."""
+        spelled = self._cloud.spelling(target.type)
+        if spelled:
+            return spelled
+        spaces = {one.partition("/")[0].lower() for one in self._cloud.known_types()}
+        if target.namespace.lower() not in spaces:
+            raise ArmFault(404, "InvalidResourceNamespace", f"The resource namespace '{target.namespace}' is "
+                           "invalid.")  # fmt: skip
+        raise ArmFault(404, "InvalidResourceType", f"The resource type '{target.type}' could not be found in "
+                       f"the namespace '{target.namespace}'.")  # fmt: skip
+
+    def read(self, resource_id: str) -> Answer:
+        """Answer GET."""
+        found = self.fresh(self.existing(resource_id))
+        tag = str(found.body.get("etag") or "")
+        return Answer(200, found.body, {"ETag": tag} if tag else {})
+
+    def existing(self, resource_id: str) -> Resource:
+        """Return a resource. ArmFault 404 in the words of what is missing."""
+        found = self._cloud.find(resource_id)
+        if found is not None:
+            return found
+        group = ids.group_of(resource_id)
+        if group and self._cloud.find(group) is None:
+            raise _no_group(group)
+        parts = ids.parse(resource_id)
+        what = f"{parts.type}/{parts.names[-1]}" if parts else resource_id
+        raise ArmFault(404, "ResourceNotFound", f"The Resource '{what}' under resource group "
+                       f"'{group.rpartition('/')[2] or '<null>'}' was not found.")  # fmt: skip
+
+    def fresh(self, resource: Resource) -> Resource:
+        """Return a resource as it is now; one that is being worked on, as it was said to be."""
+        if not self._turn(resource.id).locked():
+            self._cloud.kind(resource.type).get(self._cloud, resource)
+        return resource
+
+    def listed(self, target: Target, query: Mapping[str, str]) -> list[Resource]:
+        """Return what a list names: below the parent, or anywhere in a scope."""
+        around = target.parent or target.scope
+        if target.parent:
+            self.existing(target.parent)
+        elif ids.is_group(around) and self._cloud.find(around) is None:
+            raise _no_group(around)
+        depth = len(target.types)
+        found = []
+        for one in self._cloud.children(around, target.type):
+            its = ids.parse(one.id)
+            if its is not None and len(its.types) == depth:
+                found.append(one)
+        if target.type.lower() in _SEEN_FROM_BELOW:
+            found += self._above(around, target.type)
+        return locks.filtered(found, query.get("$filter", ""), scope=around)
+
+    def _above(self, scope: str, type_: str) -> list[Resource]:
+        here = ids.key(scope)
+        every = self._cloud.children("", type_)
+        return [one for one in every if (t := ids.parse(one.id)) and here.startswith(ids.key(t.scope) + "/")]
+
+    # --- writing ---
+
+    def _put(self, call: Call, target: Target) -> Answer:
+        type_, style = self.check_type(target), style_of(target.type)
+        self._check_around(target)
+        if call.body is not None and not isinstance(call.body, dict):
+            raise ArmFault(400, "InvalidRequestContent", "The request content must be a JSON object.")
+        turn = self._take_turn(target.id)
+        handed_over = False
+        try:
+            old = self._cloud.find(target.id)
+            if old is None and call.method == "PATCH":
+                self.existing(target.id)
+            locks.check_write(self._cloud, target.id)
+            etag.check(call.headers, old)
+            new = compose(self._cloud, call.method, call.body or {}, target, type_=type_, old=old)
+            check_location(new, old, tracked=style.tracked)
+            self._faults.refuse_put(type_, new.location)
+            kind = self._cloud.kind(type_)
+            kind.admit(self._cloud, new, old)
+            self._log(call.method, new.id, type_)
+            if style.put in {Way.AT_ONCE, Way.BODY} and not self._is_slow(call.method, type_, style):
+                self._work(new, old, style)
+                return Answer(201 if old is None else 200, self._cloud.find(new.id).body)  # type: ignore[union-attr]
+            draft = self._draft(new, old, style)
+            operation = self.operations.begin(
+                call.method,
+                new.id,
+                lambda: self._in_turn(turn, lambda: self._slow_work(call.method, new, old, style)),
+            )
+            handed_over = True
+            return self._accepted(call, draft, operation, style, created=old is None)
+        finally:
+            if not handed_over:
+                turn.release()
+
+    def _is_slow(self, method: str, type_: str, style: Style) -> bool:
+        slow = self._faults.holds("slow", method=method, type_=type_)
+        stuck = self._faults.holds("stuck", method=method, type_=type_)
+        return style.put is Way.BODY and bool(slow or stuck)
+
+    def _slow_work(self, method: str, new: Resource, old: Resource | None, style: Style) -> None:
+        self._faults.delay(method, new.type)
+        self._work(new, old, style)
+
+    def _work(self, new: Resource, old: Resource | None, style: Style) -> None:
+        kind = self._cloud.kind(new.type)
+        try:
+            kind.put(self._cloud, new, old)
+        except BaseException:
+            if (
+                style.put is not Way.AT_ONCE
+                and style.state
+                and (kept := self._cloud.find(new.id)) is not None
+            ):
+                kept.properties["provisioningState"] = "Failed"
+                self._cloud.save(kept)
+            raise
+        if style.state:
+            new.properties.setdefault("provisioningState", "Succeeded")
+            if new.properties["provisioningState"] not in _DONE:
+                new.properties["provisioningState"] = "Succeeded"
+        if style.etag:
+            new.body["etag"] = etag.fresh()
+        self._cloud.save(new)
+
+    def _draft(self, new: Resource, old: Resource | None, style: Style) -> Resource:
+        """Keep what is being made, so that it is seen while it is."""
+        draft = copy.deepcopy(new)
+        if style.state:
+            draft.properties["provisioningState"] = "Creating" if old is None else "Updating"
+        self._cloud.save(draft)
+        return draft
+
+    def _accepted(
+        self, call: Call, draft: Resource, operation: Operation, style: Style, *, created: bool
+    ) -> Answer:
+        headers = self.operation_headers(operation, draft.id, style.put, call.version)
+        if style.accepted:
+            return Answer(202, None, headers)
+        return Answer(201 if created else 200, draft.body, headers)
+
+    def operation_headers(
+        self, operation: Operation, resource_id: str, way: Way, version: str
+    ) -> dict[str, str]:
+        """Return the headers that tell where an operation is asked for."""
+        target = ids.parse(resource_id)
+        space = target.namespace if target else "Microsoft.Resources"
+        base = f"/subscriptions/{self._cloud.identity.subscription_id}/providers/{space}/locations/global"
+        base = self._cloud.identity.arm + base
+        headers = {"Retry-After": "0"} if way is not Way.BODY else {}
+        if way in {Way.STATUS, Way.BOTH}:
+            headers["Azure-AsyncOperation"] = f"{base}/operationStatuses/{operation.id}?api-version={version}"
+        if way in {Way.LOCATION, Way.BOTH}:
+            headers["Location"] = f"{base}/operationResults/{operation.id}?api-version={version}"
+        return headers
+
+    # --- deleting ---
+
+    def _delete(self, call: Call, target: Target) -> Answer:
+        style = style_of(target.type)
+        group = ids.group_of(target.id)
+        if group and self._cloud.find(group) is None:
+            raise _no_group(group)
+        turn = self._take_turn(target.id)
+        handed_over = False
+        try:
+            found = self._cloud.find(target.id)
+            if found is None:
+                return Answer(204, None)
+            locks.check_delete(self._cloud, found)
+            etag.check(call.headers, found)
+            self._log("DELETE", found.id, found.type)
+            if style.delete is Way.AT_ONCE:
+                self.remove(found, query=call.query)
+                return Answer(200, None)
+            if style.state:
+                found.properties["provisioningState"] = "Deleting"
+                self._cloud.save(found)
+            operation = self.operations.begin(
+                "DELETE", found.id, lambda: self._in_turn(turn, lambda: self._slow_remove(found, call.query))
+            )
+            handed_over = True
+            return Answer(202, None, self.operation_headers(operation, found.id, style.delete, call.version))
+        finally:
+            if not handed_over:
+                turn.release()
+
+    def _slow_remove(self, found: Resource, query: Mapping[str, str]) -> None:
+        self._faults.delay("DELETE", found.type)
+        try:
+            self.remove(found, query=query)
+        except BaseException:
+            if style_of(found.type).state and (kept := self._cloud.find(found.id)) is not None:
+                kept.properties["provisioningState"] = "Failed"
+                self._cloud.save(kept)
+            raise
+
+    def remove(self, resource: Resource, *, query: Mapping[str, str]) -> None:
+        """Delete a resource with what lies below it; ``force=true`` also purges it."""
+        kind = self._cloud.kind(resource.type)
+        if resource.type == ids.GROUP_TYPE:
+            self._empty(resource, query)
+        kind.delete(self._cloud, resource)
+        self._cloud.drop(resource)
+        if query.get("force", "").lower() == "true":
+            kind.purge(self._cloud, resource.location, resource.name)
+
+    def _empty(self, group: Resource, query: Mapping[str, str]) -> None:
+        """Delete all members, the newest first; who is in use waits until its user is gone."""
+        del query
+        while members := self._members(group):
+            refused: ArmFault | None = None
+            left = len(members)
+            for one in members:
+                with _released(self._take_turn(one.id)):
+                    if self._cloud.find(one.id) is None:
+                        continue
+                    try:
+                        self.remove(one, query={})
+                        left -= 1
+                    except ArmFault as fault:
+                        refused = fault
+            if refused is not None and left == len(members):
+                raise refused
+
+    def _members(self, group: Resource) -> list[Resource]:
+        found = self._cloud.children(group.id)
+        return [one for one in reversed(found) if (t := ids.parse(one.id)) and len(t.types) == 1]
+
+    # --- actions ---
+
+    def _act(self, call: Call, target: Target) -> Answer:
+        if not target.is_list or not target.names:
+            raise ArmFault(405, "MethodNotAllowed", "POST needs an action.")
+        subject = ids.parse(target.parent)
+        assert subject is not None
+        self.check_type(subject)
+        found = self._cloud.find(subject.id) or self._implied(subject)
+        action = target.types[-1]
+        if not action.lower().startswith(("list", "get", "query")):
+            locks.check_write(self._cloud, found.id)
+            self._log(action, found.id, found.type)
+        told = self._cloud.kind(found.type).action(self._cloud, found, action, call.body or {})
+        return Answer(200, told if told is not None else None)
+
+    def _implied(self, subject: Target) -> Resource:
+        """Return a part of a resource that is always there, such as a site's settings."""
+        parent = subject.parent and self._cloud.find(subject.parent)
+        kind = self._cloud.kinds.get(subject.type.lower())
+        if not parent or kind is None or not kind.implied:
+            return self.existing(subject.id)
+        return Resource(id=subject.id, type=kind.type, name=subject.names[-1], location="", body={})
+
+    # --- turns ---
+
+    def take_turn(self, resource_id: str) -> threading.Lock:
+        """Wait until nobody else works on a resource, and hold it. ArmFault 409 after a long wait."""
+        return self._take_turn(resource_id)
+
+    def _take_turn(self, resource_id: str) -> threading.Lock:
+        turn = self._turn(resource_id)
+        if not turn.acquire(timeout=_TURN_SECONDS):
+            raise ArmFault(409, "AnotherOperationInProgress", "Another operation on this or a dependent "
+                           "resource is in progress.")  # fmt: skip
+        return turn
+
+    def _turn(self, resource_id: str) -> threading.Lock:
+        with self._lock:
+            return self._turns.setdefault(ids.root_of(resource_id), threading.Lock())
+
+    @staticmethod
+    def _in_turn(turn: threading.Lock, work: Callable[[], None]) -> None:
+        try:
+            work()
+        finally:
+            turn.release()
+
+    def _check_around(self, target: Target) -> None:
+        group = ids.group_of(target.scope)
+        if group:
+            found = self._cloud.find(group)
+            if found is None:
+                raise _no_group(group)
+            if found.properties.get("provisioningState") == "Deleting":
+                raise ArmFault(409, "ResourceGroupBeingDeleted", f"The resource group '{found.name}' is in "
+                               "deprovisioning state and cannot perform this operation.")  # fmt: skip
+        if target.parent and self._cloud.find(target.parent) is None:
+            raise ArmFault(404, "ParentResourceNotFound", "Failed to perform 'write' on resource(s) of type "
+                           f"'{'/'.join(target.types)}', because the parent resource '{target.parent}' could not "
+                           "be found.")  # fmt: skip
+        scope = ids.parse(target.scope)
+        if scope is not None and "/providers/" in target.scope:
+            self.existing(target.scope)
+
+    def _log(self, verb: str, resource_id: str, type_: str) -> None:
+        """Add to the activity log."""
+        words = {"PUT": "write", "PATCH": "write", "DELETE": "delete"}
+        name = f"{type_}/{words.get(verb, verb + '/action')}"
+        at, number = iso(self._cloud.now()), str(uuid.uuid4())
+        self._cloud.store.note_event(at, {
+            "authorization": {"action": name, "scope": resource_id},
+            "caller": self._cloud.identity.object_id,
+            "channels": "Operation",
+            "correlationId": number,
+            "eventDataId": number,
+            "eventTimestamp": at,
+            "submissionTimestamp": at,
+            "category": {"value": "Administrative", "localizedValue": "Administrative"},
+            "level": "Informational",
+            "operationName": {"value": name, "localizedValue": name},
+            "resourceGroupName": ids.group_of(resource_id).rpartition("/")[2],
+            "resourceId": resource_id,
+            "resourceType": {"value": type_, "localizedValue": type_},
+            "status": {"value": "Accepted", "localizedValue": "Accepted"},
+            "subscriptionId": self._cloud.identity.subscription_id,
+            "tenantId": self._cloud.identity.directory_id,
+        })  # fmt: skip
+
+
+_SEEN_FROM_BELOW = frozenset({"microsoft.authorization/roleassignments"})
+
+
+@contextmanager
+def _released(turn: threading.Lock) -> Iterator[None]:
+    """Release a turn at the end."""
+    try:
+        yield
+    finally:
+        turn.release()
+
+
+def _no_group(group: str) -> ArmFault:
+    return ArmFault(404, "ResourceGroupNotFound", f"Resource group '{group.rpartition('/')[2]}' could not be "
+                    "found.")  # fmt: skip

@@ -1,0 +1,61 @@
+"""What the command line asks a running sandbox: how it is, faults, its clock."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from tenantry.sandbox.cloud import SandboxCloud
+from tenantry.sandbox.faults import Faults
+from tenantry.sandbox.operations import Operations
+from tenantry.sandbox.parts.notes import iso
+
+__all__ = ["Control"]
+
+
+class Control:
+    """Answers for ``control.<suffix>``, to who has the key in the workspace."""
+
+    def __init__(self, cloud: SandboxCloud, faults: Faults, operations: Operations, *, key: str) -> None:
+        self._cloud = cloud
+        self._faults = faults
+        self._operations = operations
+        self._key = key
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer a request."""
+        given = request.headers.get("authorization", "").encode()
+        if not secrets.compare_digest(given, f"Key {self._key}".encode()):
+            return JSONResponse({}, status_code=403)
+        body = json.loads(await request.body() or b"{}")
+        return JSONResponse(await run_in_threadpool(self._do, request.url.path, body))
+
+    def _do(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        match path:
+            case "/faults/list":
+                return {"faults": self._faults.list()}
+            case "/faults/clear":
+                return {"cleared": self._faults.clear(), "faults": []}
+            case "/faults/add" if body["kind"] == "expire":
+                self._cloud.tokens.expire()
+                return {"faults": self._faults.list()}
+            case "/faults/add":
+                self._faults.add(**body)
+                return {"faults": self._faults.list()}
+            case "/time":
+                self._cloud.move_clock(timedelta(seconds=float(body["seconds"])))
+        return self._status()
+
+    def _status(self) -> dict[str, Any]:
+        return {
+            "now": iso(self._cloud.now()),
+            "resources": dict(self._cloud.store.counts()),
+            "operations": self._operations.running(),
+            "faults": self._faults.list(),
+        }

@@ -1,0 +1,163 @@
+"""Faults that a rehearsal asks for: what goes wrong, how often, and for whom."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from starlette.responses import Response
+
+from tenantry.sandbox.answers import fault_answer
+from tenantry.sandbox.kinds import ArmFault
+from tenantry.sandbox.store import Store
+
+__all__ = ["Fault", "Faults"]
+
+_NOTES = "sandbox/fault/"
+
+
+@dataclass
+class Fault:
+    """One fault."""
+
+    id: str
+    kind: str
+    value: str = ""  # status, seconds, type, region or code
+    type: str = ""  # of kind "code"
+    left: int = -1  # times; -1: until it is cleared
+    match: str = ""  # only requests with this method, or with this in their type
+
+    def concerns(self, method: str, type_: str) -> bool:
+        """Say whether a request is meant."""
+        wanted = self.match.lower()
+        if self.kind in {"stuck", "policy"} and not same(self.value, type_):
+            return False
+        if self.kind == "code" and not same(self.type, type_):
+            return False
+        return not wanted or wanted == method.lower() or same(wanted, type_)
+
+
+def same(wanted: str, type_: str) -> bool:
+    """Say whether a type, or the end of one, is meant: ``vaults``, ``Microsoft.KeyVault/vaults``."""
+    wanted, type_ = wanted.lower(), type_.lower()
+    return wanted == type_ or type_.endswith("/" + wanted)
+
+
+class Faults:
+    """The faults that hold. They outlive a restart."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._faults = {name: Fault(**note) for name, note in store.recall(_NOTES).items()}
+        self._ended = False
+        self.changed = threading.Condition(self._lock)
+
+    def add(self, kind: str, *, value: str = "", type_: str = "", count: int = -1, match: str = "") -> Fault:
+        """Let something go wrong from now on."""
+        fault = Fault(id=uuid.uuid4().hex[:8], kind=kind, value=value, type=type_, left=count, match=match)
+        with self._lock:
+            self._faults[_NOTES + fault.id] = fault
+            self._store.remember(_NOTES + fault.id, asdict(fault))
+        return fault
+
+    def list(self) -> list[dict[str, Any]]:
+        """Return what holds."""
+        with self._lock:
+            return [asdict(one) for one in self._faults.values()]
+
+    def clear(self) -> int:
+        """Let nothing go wrong any more; return how many ended."""
+        with self._lock:
+            count = len(self._faults)
+            for name in self._faults:
+                self._store.remember(name, None)
+            self._faults.clear()
+            self.changed.notify_all()
+        return count
+
+    def take(self, kind: str, *, method: str = "", type_: str = "") -> Fault | None:
+        """Return the fault that meets a request, and count it."""
+        with self._lock:
+            for name, fault in self._faults.items():
+                if fault.kind == kind and fault.concerns(method, type_):
+                    return self._count(name, fault)
+        return None
+
+    def holds(self, kind: str, *, method: str = "", type_: str = "", value: str = "") -> Fault | None:
+        """Return a fault without counting it."""
+        with self._lock:
+            for fault in self._faults.values():
+                if fault.kind == kind and fault.concerns(method, type_) and value in ("", fault.value):
+                    return fault
+        return None
+
+    def storm(self, method: str, type_: str) -> Response | None:
+        """Return the answer of a service that is busy or broken, if it is to be."""
+        if self.take("throttle", method=method, type_=type_) is not None:
+            fault = ArmFault(429, "TooManyRequests", "The request is being throttled.")
+            response = fault_answer(fault).response()
+            response.headers["Retry-After"] = "1"
+            return response
+        if (one := self.take("error", method=method, type_=type_)) is not None:
+            return fault_answer(ArmFault(int(one.value), "InternalServerError", "Rehearsed.")).response()
+        return None
+
+    def delay(self, method: str, type_: str) -> None:
+        """Wait as long as operations last; a stuck one until the faults are cleared."""
+        slow = self.holds("slow", method=method, type_=type_)
+        seconds = float(slow.value) if slow else 0.0
+        with self.changed:
+            if seconds:
+                self.changed.wait_for(lambda: self._ended or not self._faults, seconds)
+            while not self._ended and any(
+                one.kind == "stuck" and one.concerns(method, type_) for one in self._faults.values()
+            ):
+                self.changed.wait(1.0)
+
+    def release(self) -> None:
+        """Let nobody wait any more: the server ends."""
+        with self.changed:
+            self._ended = True
+            self.changed.notify_all()
+
+    def refuse_put(self, type_: str, location: str) -> None:
+        """Raise what a PUT of a type in a region meets."""
+        if self.holds("policy", method="PUT", type_=type_):
+            raise ArmFault(403, "RequestDisallowedByPolicy", "Resource was disallowed by policy. Policy "
+                           "identifiers: 'tenantry-rehearsal'.")  # fmt: skip
+        if location and self.holds("capacity", method="PUT", type_=type_, value=location):
+            raise ArmFault(409, "AllocationFailed", f"The region {location} has no capacity for {type_}.")
+        if (fault := self.take("code", method="PUT", type_=type_)) is not None:
+            raise ArmFault(
+                _STATUS.get(fault.value, 409), fault.value, f"Rehearsed: {fault.value} for {type_}."
+            )
+
+    def _count(self, name: str, fault: Fault) -> Fault:
+        if fault.left > 0:
+            fault.left -= 1
+            self._store.remember(name, asdict(fault) if fault.left else None)
+            if not fault.left:
+                del self._faults[name]
+        return fault
+
+
+# The status that Azure answers a code with; 409 where none is listed.
+_STATUS = {
+    "RequestDisallowedByPolicy": 403,
+    "AuthorizationFailed": 403,
+    "LinkedAuthorizationFailed": 403,
+    "Forbidden": 403,
+    "LocationIsOfferRestricted": 400,
+    "RegionIsOfferRestricted": 400,
+    "ParameterOutOfRange": 400,
+    "RegionDoesNotAllowProvisioning": 400,
+    "QuotaExceeded": 400,
+    "ResourceQuotaExceeded": 400,
+    "InternalServerError": 500,
+    "ServiceUnavailable": 503,
+    "TooManyRequests": 429,
+    "AllocationFailed": 409,
+}

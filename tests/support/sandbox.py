@@ -1,0 +1,114 @@
+"""A sandbox for tests: started by the installed command line, gone at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tenantry.adapters.azure_arm import Arm
+from tenantry.adapters.azure_credential import make_credential
+from tenantry.model.spec import CredentialKind
+
+__all__ = ["Sandbox", "running_sandbox"]
+
+_TENANTRY = Path(sys.executable).with_name("tenantry")
+GROUPS = "2024-03-01"  # API version of resource groups
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sandbox:
+    """A sandbox that runs, and how to reach it."""
+
+    workspace: Path
+    told: dict[str, Any]  # endpoints.json
+
+    @property
+    def private(self) -> Path:
+        return self.workspace / ".tenantry"
+
+    @property
+    def subscription(self) -> str:
+        """The subscription as a resource id."""
+        return f"/subscriptions/{self.told['subscription_id']}"
+
+    @property
+    def scope(self) -> str:
+        """What a token for Resource Manager is asked for."""
+        return f"{self.told['arm']}/.default"
+
+    def command(self, *arguments: str) -> dict[str, Any]:
+        """Run ``tenantry sandbox …``; return its data."""
+        return run(self.workspace, "sandbox", *arguments)
+
+    def faults(self, *arguments: str) -> dict[str, Any]:
+        return self.command("faults", *arguments)
+
+    def credential(self) -> Any:
+        """A credential of azure-identity, as the sandbox's principal."""
+        return make_credential(
+            CredentialKind.SECRET,
+            authority=self.told["login"],
+            directory_id=self.told["directory_id"],
+            client_id=self.told["client_id"],
+            client_secret_file=Path(self.told["client_secret_file"]),
+            ca_file=Path(self.told["ca_file"]),
+            discovery=False,
+        )
+
+    def arm(self, **more: Any) -> Arm:
+        """The product's own client of Resource Manager."""
+        return Arm(
+            self.told["arm"],
+            credential=self.credential(),
+            scope=self.scope,
+            ca_file=Path(self.told["ca_file"]),
+            **{"poll_seconds": 0.02, **more},
+        )
+
+    def client(self, kind: type[Any], *arguments: Any, **more: Any) -> Any:
+        """A client of an azure-mgmt package that is pointed at the sandbox."""
+        options = {
+            "base_url": self.told["arm"],
+            "credential_scopes": [self.scope],
+            "connection_verify": self.told["ca_file"],
+            "use_env_settings": False,
+            "polling_interval": 0,
+            "retry_backoff_factor": 0.05,
+        }
+        return kind(self.credential(), *(arguments or (self.told["subscription_id"],)), **{**options, **more})
+
+    def make_group(self, name: str, location: str = "westeurope") -> str:
+        """Make a resource group; return its id."""
+        identity = f"{self.subscription}/resourceGroups/{name}"
+        with contextlib.closing(self.arm()) as arm:
+            arm.put(identity, GROUPS, {"location": location})
+        return identity
+
+
+@contextlib.contextmanager
+def running_sandbox(workspace: Path) -> Iterator[Sandbox]:
+    """Start a sandbox in a workspace, which is set up when it is not there; reset it at the end."""
+    if not (workspace / "tenantry.yaml").exists():
+        workspace.mkdir(parents=True, exist_ok=True)
+        run(workspace, "init")
+    run(workspace, "sandbox", "start")
+    try:
+        told = json.loads((workspace / ".tenantry" / "sandbox" / "endpoints.json").read_text())
+        yield Sandbox(workspace=workspace, told=told)
+    finally:
+        run(workspace, "sandbox", "reset")
+
+
+def run(workspace: Path, *arguments: str) -> dict[str, Any]:
+    """Run tenantry in a workspace; return the data of its envelope."""
+    command = [str(_TENANTRY), *arguments, "--workspace", str(workspace), "--output", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    data: dict[str, Any] = json.loads(done.stdout)["data"]
+    return data
