@@ -53,7 +53,7 @@ from tenantry.errors import DefectError, FailedError, RefusedError, SpecError, T
 from tenantry.providers.handler import Handler, Inputs, Observed, PartialError
 from tenantry.providers.wire import Properties, from_wire, to_wire
 
-__all__ = ["LOST", "UNFINISHED", "UNSEEN", "Permit", "Provider", "by_token", "serve"]
+__all__ = ["LOST", "UNFINISHED", "UNSEEN", "Permit", "Provider", "abort", "by_token", "serve", "told"]
 
 LOST = "lost"  # the output that says which data is gone
 UNSEEN = "unseen"  # the output that says why it could not be looked at
@@ -160,7 +160,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """Have the handler check the inputs, and mark its secrets."""
         handler = self._handler(request, context)
         news = from_wire(request.news)
-        with _told(context, f"{handler.type}.check"):
+        with told(context, f"{handler.type}.check"):
             wrong = [
                 f"{key} {reason}" for key, reason in handler.check(news.values) if key not in news.unknown
             ]
@@ -196,7 +196,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         if request.preview:
             return provider_pb2.CreateResponse(properties=_marked(handler, news.values, news))
         self._open(context)
-        with _told(context, f"{handler.type}.create", lambda outputs: _state(handler, news, outputs)):
+        with told(context, f"{handler.type}.create", lambda outputs: _state(handler, news, outputs)):
             resource_id, outputs = handler.create(news.values)
         return provider_pb2.CreateResponse(id=resource_id, properties=_state(handler, news, outputs))
 
@@ -204,7 +204,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """Look at it."""
         handler = self._handler(request, context)
         olds, old_state = from_wire(request.inputs), from_wire(request.properties)
-        with _told(context, f"{handler.type}.read"):
+        with told(context, f"{handler.type}.read"):
             found = self._look(handler, _id(request), olds, old_state)
         if found is None:
             return provider_pb2.ReadResponse()
@@ -228,7 +228,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             }
             return provider_pb2.UpdateResponse(properties=_marked(handler, {**kept, **news.values}, news))
         self._open(context)
-        with _told(context, f"{handler.type}.update", lambda outputs: _state(handler, news, outputs)):
+        with told(context, f"{handler.type}.update", lambda outputs: _state(handler, news, outputs)):
             if old_state.values.get(LOST):
                 self._refuse_lost(handler, _id(request), olds, old_state)
             outputs = handler.update(_id(request), olds.values, news.values)
@@ -239,7 +239,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         handler = self._handler(request, context)
         olds = from_wire(request.old_inputs)
         self._open(context)
-        with _told(context, f"{handler.type}.delete"):
+        with told(context, f"{handler.type}.delete"):
             if handler.holds_data and not self._permit(olds.values):
                 raise RefusedError(
                     f"{handler.type} holds client data and is not deleted by the way",
@@ -261,14 +261,14 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         with self._lock:
             configured = context.peer() in self._configured
         if not configured:
-            _abort(context, UnavailableError("the run was cancelled", code="cancelled"))
+            abort(context, UnavailableError("the run was cancelled", code="cancelled"))
 
     def _handler(self, request: Any, context: grpc.ServicerContext) -> Handler:
         self._admit(context)
         token = request.type or request.urn.split("::")[2].rpartition("$")[2]
         handler = self._handlers.get(token)
         if handler is None:
-            _abort(context, DefectError(f"{self._package} has no resource type {token}"))
+            abort(context, DefectError(f"{self._package} has no resource type {token}"))
         return handler
 
     def _look(
@@ -366,7 +366,7 @@ def _state(handler: Handler, inputs: Properties, outputs: Mapping[str, Any]) -> 
 
 
 @contextlib.contextmanager
-def _told(
+def told(
     context: grpc.ServicerContext,
     doing: str,
     state: Callable[[Mapping[str, Any]], Any] | None = None,
@@ -376,10 +376,10 @@ def _told(
         yield
     except PartialError as error:
         if state is None:
-            _abort(context, error)
+            abort(context, error)
         _abort_partial(context, error, state(error.outputs))
     except TenantryError as error:
-        _abort(context, error)
+        abort(context, error)
     except Exception as error:  # noqa: BLE001 - the boundary: nothing may pass as a traceback
         place = "".join(traceback.format_tb(error.__traceback__))
         _log.error("defect in %s: %s\n%s", doing, type(error).__name__, place)
@@ -388,7 +388,8 @@ def _told(
         context.abort(grpc.StatusCode.UNKNOWN, errorline.encode_text(70, "defect", what))
 
 
-def _abort(context: grpc.ServicerContext, error: TenantryError) -> NoReturn:
+def abort(context: grpc.ServicerContext, error: TenantryError) -> NoReturn:
+    """End a call with an error that the engine can show."""
     context.abort(grpc.StatusCode.FAILED_PRECONDITION, errorline.encode(error))
     raise AssertionError  # abort always raises
 
@@ -402,4 +403,4 @@ def _abort_partial(context: grpc.ServicerContext, error: PartialError, propertie
     )
     status.details.add().Pack(detail)
     context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-    _abort(context, error)
+    abort(context, error)

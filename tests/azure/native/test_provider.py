@@ -1,0 +1,181 @@
+"""The stand-in under the real engine, against a Resource Manager in memory."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from tenantry.adapters import tools
+from tenantry.adapters.engine import Engine
+from tenantry.errors import FailedError, TenantryError
+from tenantry.model.status import ChangeKind
+from tenantry.sandbox.native.provider import serve
+
+_PASSPHRASE = "a passphrase of tests"
+_GROUP = "/subscriptions/s/resourceGroups/rg"
+_ACCOUNT = f"{_GROUP}/providers/Microsoft.Storage/storageAccounts/stone"
+_SERVER = f"{_GROUP}/providers/Microsoft.DBforPostgreSQL/flexibleServers/psql"
+
+
+class MemoryManager:
+    """Keeps bodies; can fail a create half-way."""
+
+    def __init__(self) -> None:
+        self.bodies: dict[str, dict[str, Any]] = {}
+        self.sent: list[tuple[str, str, Any]] = []
+        self.fails: set[str] = set()
+
+    def get(self, path: str, version: str, **query: str) -> dict[str, Any] | None:
+        return copy.deepcopy(self.bodies.get(path))
+
+    def put(self, path: str, version: str, body: Any) -> dict[str, Any]:
+        self.sent.append(("PUT", path, copy.deepcopy(body)))
+        told = copy.deepcopy(body)
+        told.get("properties", {}).pop("administratorLoginPassword", None)
+        self.bodies[path] = {"id": path, "name": path.rpartition("/")[2], **told}
+        if path in self.fails:
+            raise FailedError("it broke in the middle", code="internal-server-error")
+        return copy.deepcopy(self.bodies[path])
+
+    def post(self, path: str, version: str, body: Any = None, **query: str) -> dict[str, Any]:
+        return {"keys": [{"keyName": "key1", "value": "the key of the account"}]}
+
+    def delete(self, path: str, version: str, **query: str) -> bool:
+        self.sent.append(("DELETE", path, query))
+        return self.bodies.pop(path, None) is not None
+
+
+@dataclass
+class World:
+    manager: MemoryManager
+    engine: Engine
+    folder: Path
+
+    def up(self, program: Callable[[], None]) -> dict[str, ChangeKind]:
+        result = self.engine.up("one", program, passphrase=_PASSPHRASE, on_event=lambda _: None)
+        return {change.name: change.kind for change in result.changes}
+
+    def drift(self) -> list[str]:
+        found = self.engine.drift("one", passphrase=_PASSPHRASE, on_event=lambda _: None)
+        return [change.name for change in found if change.kind is not ChangeKind.SAME]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    manager = MemoryManager()
+    ids = {"subscription_id": "s", "directory_id": "d", "client_id": "c", "object_id": "o"}
+    with serve(manager, lambda _: manager, **ids) as port:
+        engine = Engine(
+            tools.find_engine(),
+            home=tmp_path / "home",
+            state_folder=tmp_path / "state",
+            providers={"azure-native": port},
+            holds_data=lambda token: token.endswith(":Server"),
+        )
+        yield World(manager=manager, engine=engine, folder=tmp_path)
+
+
+def _program(sku: str = "Standard_ZRS", location: str = "westeurope") -> Callable[[], None]:
+    def declare() -> None:
+        from pulumi_azure_native import resources, storage
+
+        group = resources.ResourceGroup("group", resource_group_name="rg", location=location)
+        account = storage.StorageAccount(
+            "account",
+            resource_group_name=group.name,
+            account_name="stone",
+            location=location,
+            kind=storage.Kind.STORAGE_V2,
+            sku=storage.SkuArgs(name=sku),
+            network_rule_set=storage.NetworkRuleSetArgs(default_action=storage.DefaultAction.DENY),
+            identity=storage.IdentityArgs(
+                type="UserAssigned", user_assigned_identities=["/subscriptions/s/x"]
+            ),
+            tags={"client": "kenya"},
+        )
+        keys = storage.list_storage_account_keys_output(
+            account_name=account.name, resource_group_name=group.name
+        )
+        pulumi.export("key", pulumi.Output.secret(keys.keys[0].value))
+
+    return declare
+
+
+def test_what_is_sent_is_in_the_words_of_resource_manager(world: World) -> None:
+    world.up(_program())
+    body = next(body for method, path, body in world.manager.sent if path == _ACCOUNT)
+    assert body == {
+        "location": "westeurope",
+        "kind": "StorageV2",
+        "sku": {"name": "Standard_ZRS"},
+        "identity": {"type": "UserAssigned", "userAssignedIdentities": {"/subscriptions/s/x": {}}},
+        "tags": {"client": "kenya"},
+        "properties": {"networkAcls": {"bypass": "AzureServices", "defaultAction": "Deny"}},
+    }
+
+
+def test_a_second_run_changes_nothing(world: World) -> None:
+    world.up(_program())
+    world.manager.sent.clear()
+    assert set(world.up(_program()).values()) == {ChangeKind.SAME}
+    assert world.manager.sent == []
+
+
+def test_a_change_by_hand_is_drift_and_the_next_run_undoes_it(world: World) -> None:
+    world.up(_program())
+    world.manager.bodies[_ACCOUNT]["tags"]["by"] = "hand"
+    assert world.drift() == ["account"]
+    world.up(_program())
+    assert world.manager.bodies[_ACCOUNT]["tags"] == {"client": "kenya"}
+
+
+def test_a_change_of_the_program_is_an_update_in_place(world: World) -> None:
+    world.up(_program())
+    assert world.up(_program(sku="Standard_LRS"))["account"] is ChangeKind.UPDATE
+    assert world.manager.bodies[_ACCOUNT]["sku"] == {"name": "Standard_LRS"}
+
+
+def test_what_azure_takes_at_the_creation_only_is_replaced(world: World) -> None:
+    world.up(_program())
+    assert world.up(_program(location="northeurope"))["account"] is ChangeKind.REPLACE
+
+
+def test_what_exists_already_is_not_created(world: World) -> None:
+    world.manager.bodies[_GROUP] = {"id": _GROUP, "name": "rg", "location": "westeurope"}
+    with pytest.raises(TenantryError, match="cannot create already existing resource"):
+        world.up(_program())
+
+
+def test_a_create_that_failed_half_way_is_kept_and_finished_by_the_next_run(world: World) -> None:
+    world.manager.fails.add(_ACCOUNT)
+    with pytest.raises(TenantryError, match="it broke in the middle"):
+        world.up(_program())
+    world.manager.fails.clear()
+    assert world.up(_program())["account"] is not ChangeKind.CREATE
+
+
+def test_a_password_is_nowhere_in_the_state(world: World) -> None:
+    def declare() -> None:
+        from pulumi_azure_native import dbforpostgresql
+
+        dbforpostgresql.Server(
+            "server",
+            resource_group_name="rg",
+            server_name="psql",
+            location="westeurope",
+            administrator_login="owner",
+            administrator_login_password=pulumi.Output.secret("Correct-Horse-7"),
+        )
+
+    world.up(declare)
+    sent = next(body for _, path, body in world.manager.sent if path == _SERVER)
+    assert sent["properties"]["administratorLoginPassword"] == "Correct-Horse-7"
+    files = [path.read_bytes() for path in (world.folder / "state").rglob("*") if path.is_file()]
+    assert files
+    assert all(b"Correct-Horse-7" not in text for text in files)
