@@ -140,6 +140,10 @@ class Register(Protocol):
         """Return all instances that are not erased, by name."""
         ...
 
+    def erased(self) -> Sequence[Instance]:
+        """Return all instances that were erased, the last one first."""
+        ...
+
     def find(self, name: str) -> Instance | None:
         """Return the instance of that name, or None. An erased one only if no other has the name."""
         ...
@@ -299,6 +303,10 @@ class Target(Protocol):
         """Look again, independently of the engine, for each known asset and for strays."""
         ...
 
+    def now(self, instance: Instance) -> datetime:
+        """Return the time of the place where an instance lives or lived: due dates follow it."""
+        ...
+
     def residues(self, instance: Instance) -> Sequence[Residue]:
-        """Return what the target itself keeps of an erased instance, with dates."""
+        """Look for what is kept of an erased instance; return it with dates."""
         ...

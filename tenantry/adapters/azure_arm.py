@@ -31,6 +31,7 @@ _ACCEPTED = frozenset({200, 201, 202, 204})
 _POLL_SECONDS = 2.0  # where Azure names no other
 _PATIENCE_SECONDS = 60 * 60.0
 _TIMEOUT_SECONDS = 60
+_SETTLED = frozenset({"", "succeeded", "ready", "provisioned", "deleted"})
 _ENDED = {"succeeded", "ready", "failed", "canceled", "cancelled"}
 
 # Codes of Resource Manager that say: not like this. The rest may be otherwise at another time.
@@ -185,6 +186,10 @@ class Arm:
         """Make or replace a resource; return it as it is when that has ended."""
         return self._effect("PUT", path, version, body)
 
+    def put_only(self, path: str, version: str, body: Any) -> None:
+        """Replace what cannot be read with GET, as the settings of a site."""
+        self._wait(self._insist("PUT", path, self.call("PUT", path, version=version, body=body)), path)
+
     def patch(self, path: str, version: str, body: Any) -> dict[str, Any]:
         """Change parts of a resource; return it as it is when that has ended."""
         return self._effect("PATCH", path, version, body)
@@ -212,7 +217,29 @@ class Arm:
     def _effect(self, method: str, path: str, version: str, body: Any) -> dict[str, Any]:
         answer = self._insist(method, path, self.call(method, path, version=version, body=body))
         self._wait(answer, path)
-        return self.get(path, version) or {}
+        return self._settled(path, version)
+
+    def _settled(self, path: str, version: str) -> dict[str, Any]:
+        """Return a resource once its own provisioningState says that nothing works on it any more.
+
+        Raises:
+            TenantryError: it says that the work failed, or it takes too long.
+        """
+        deadline = time.monotonic() + self._patience_seconds
+        while True:
+            answer = self.call("GET", path, version=version)
+            if answer.status in {404, 405}:  # gone meanwhile; or its type cannot be read so
+                return {}
+            body = self._insist("GET", path, answer).body or {}
+            properties = body.get("properties")
+            state = str(properties.get("provisioningState", "") if isinstance(properties, dict) else "")
+            if state.lower() in {"failed", "canceled"}:
+                raise FailedError(
+                    f"{_short(path)}: its provisioning {state.lower()}", code="provisioning-failed"
+                )
+            if state.lower() in _SETTLED or time.monotonic() > deadline:
+                return body
+            self._sleep(_seconds(answer.headers.get("retry-after", ""), min(self._poll_seconds, 0.5)))
 
     def _url(self, path: str, *, version: str, query: Mapping[str, str]) -> str:
         url = path if path.startswith("https://") else self.base + quote(path, safe="/?&=%$'()@:+,;~.-_")

@@ -40,7 +40,7 @@ from tenantry import errorline, faults
 from tenantry.adapters.engine_events import Collector, HoldsData
 from tenantry.adapters.engine_plan import judge
 from tenantry.adapters.engine_process import Processes
-from tenantry.adapters.engine_state import LockHolder, Resource, StateFolder, process_is_dead
+from tenantry.adapters.engine_state import FindMade, LockHolder, Resource, StateFolder, process_is_dead
 from tenantry.errors import BusyError, DefectError, FailedError, RefusedError, TenantryError, UnavailableError
 from tenantry.model.status import Change, ChangeKind
 from tenantry.ports import Event, OnEvent
@@ -102,8 +102,14 @@ class Engine:
         on_event: OnEvent = _quiet,
         refresh: bool = True,
         may_destroy: bool = False,
+        adopt: FindMade | None = None,
     ) -> UpResult:
         """Make the stack what the program declares, from a fresh look; create the stack if needed.
+
+        ``adopt`` is for providers that refuse to create what exists: it says of a create
+        that was interrupted, by token and inputs, which id it has made ("": none), and
+        the resource is taken into the state. Without it such a create is forgotten, and
+        the handler adopts what is there.
 
         Raises:
             BusyError: another run holds the stack.
@@ -112,6 +118,8 @@ class Engine:
             TenantryError: what a handler or the program raised.
         """
         self._init(stack, passphrase)
+        if adopt is not None:
+            self._state.take_in(stack, adopt)
         self._state.settle(stack, adopt=False)
         collector = self._collector(on_event)
         plan_first = not may_destroy and any(self._holds_data(r.type) for r in self._state.resources(stack))
@@ -194,8 +202,10 @@ class Engine:
         )
         return collector.applied
 
-    def remove(self, stack: str) -> None:
+    def remove(self, stack: str, *, although_full: bool = False) -> None:
         """Remove the stack with its history, backups and settings; look that nothing of its name is left.
+
+        ``although_full`` is for a caller that deleted the resources by itself, and looked.
 
         Raises:
             BusyError: another run holds the stack.
@@ -203,7 +213,7 @@ class Engine:
             FailedError: something is left.
         """
         self._check_free(stack)
-        self._state.remove(stack)
+        self._state.remove(stack, although_full=although_full)
 
     def export(self, stack: str, *, passphrase: str) -> str:
         """Return the stack's state as JSON text; secrets in it are encrypted."""

@@ -20,7 +20,7 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +29,9 @@ from typing import Any
 from tenantry import faults
 from tenantry.errors import FailedError, RefusedError, UnavailableError
 
-__all__ = ["LockHolder", "Resource", "StateFolder", "process_is_dead"]
+__all__ = ["FindMade", "LockHolder", "Resource", "StateFolder", "process_is_dead"]
+
+FindMade = Callable[[str, Mapping[str, Any]], str]  # type token and inputs → id, "" for none
 
 UNFINISHED = "unfinished"  # as in tenantry.providers.base
 
@@ -177,6 +179,31 @@ class StateFolder:
             _write(self.checkpoint_path(stack), json.dumps(document, indent=4))
         return len(creating)
 
+    def take_in(self, stack: str, find_made: FindMade) -> int:
+        """Enter into the state what interrupted creates have made; return how many there were.
+
+        Outputs are those of the inputs: the run that follows looks at each resource.
+        """
+        if not self.exists(stack):
+            return 0
+        document = self._document(stack)
+        latest = document["checkpoint"].get("latest") or {}
+        pending = (latest.get("pending_operations") or []) + (
+            self._before(stack).get("pending_operations") or []
+        )
+        known = {raw["urn"] for raw in latest.get("resources") or []}
+        found: dict[str, dict[str, Any]] = {}
+        for raw in _creating(pending):
+            if raw["urn"] in known or not raw.get("custom"):
+                continue
+            with contextlib.suppress(KeyError):  # an input of its path is not known: it was not sent yet
+                if made := find_made(raw["type"], raw.get("inputs") or {}):
+                    found[raw["urn"]] = {**raw, "id": made, "outputs": raw.get("inputs") or {}}
+        if found:
+            latest.setdefault("resources", []).extend(found.values())
+            _write(self.checkpoint_path(stack), json.dumps(document, indent=4))
+        return len(found)
+
     def _before(self, stack: str) -> dict[str, Any]:
         """Return what the checkpoint before the present one had; nothing where that cannot be read."""
         path = self.checkpoint_path(stack)
@@ -184,14 +211,14 @@ class StateFolder:
             return dict(json.loads(path.with_name(f"{path.name}.bak").read_text())["checkpoint"]["latest"])
         return {}
 
-    def remove(self, stack: str) -> None:
+    def remove(self, stack: str, *, although_full: bool = False) -> None:
         """Remove all files of the stack, the checkpoint last, and look that none is left.
 
         Raises:
             RefusedError: resources are still in the state.
             FailedError: something of the stack's name is still there.
         """
-        if self.exists(stack) and self.resources(stack):
+        if not although_full and self.exists(stack) and self.resources(stack):
             raise RefusedError(
                 f"stack {stack} still has {len(self.resources(stack))} resources",
                 hint="destroy it first",

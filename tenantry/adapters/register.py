@@ -121,6 +121,13 @@ class SqlRegister:
             numbers = _ports(connection)
         return [instance_of(row, numbers.get(row.opaque, {})) for row in rows]
 
+    def erased(self) -> Sequence[Instance]:
+        """Return all instances that were erased, the last one first."""
+        wanted = select(instances).where(instances.c.erased_at.is_not(None))
+        with self._store.reading() as connection:
+            rows = connection.execute(wanted.order_by(instances.c.erased_at.desc())).all()
+        return [instance_of(row, {}) for row in rows]
+
     def find(self, name: str) -> Instance | None:
         """Return the instance of that name, or None. An erased one only if no other has the name."""
         with self._store.reading() as connection:

@@ -23,6 +23,7 @@ from tenantry.cli.commands import (
     region,
     sandbox,
     spec,
+    tick,
     workspace,
 )
 from tenantry.cli.run import main_guard
@@ -44,6 +45,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 workspace.register(app)
+tick.register(app)
 app.add_typer(spec.app, name="spec")
 app.add_typer(profile.app, name="profile")
 app.add_typer(region.app, name="region")

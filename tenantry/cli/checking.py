@@ -44,7 +44,7 @@ def _errors_of(name: str, wiring: Wiring) -> list[TenantryError]:
     except TenantryError as error:
         return [error]
     checks: list[Callable[[], object]] = [
-        lambda: wiring.host.check(spec, profile),
+        lambda: wiring.check_spec(spec, profile),
         lambda: _insist(missing_settings(profile, spec, wiring.workspace)),
         lambda: _insist(_missing_secrets(spec, profile, wiring)),
     ]

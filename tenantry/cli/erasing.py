@@ -10,11 +10,13 @@ from tenantry.cli.signals import stop_politely
 from tenantry.cli.wiring import Wiring
 from tenantry.errors import Problem, RefusedError, SpecError
 from tenantry.journeys.erase import erase
+from tenantry.journeys.residues import Kept, look
+from tenantry.journeys.residues import tick as look_again
 from tenantry.model.status import Asset, Evidence, Residue
 from tenantry.ports import Instance
 from tenantry.result import Outcome, Result
 
-__all__ = ["erase_instance"]
+__all__ = ["erase_instance", "residue_status", "tick"]
 
 
 def erase_instance(name: str, *, confirm: str, reason: str, workspace: Path | None) -> Result:
@@ -32,7 +34,7 @@ def erase_instance(name: str, *, confirm: str, reason: str, workspace: Path | No
             code="not-confirmed",
         )
     if not confirm:
-        return _shown(instance, wiring.host.inventory(instance))
+        return _shown(instance, wiring.targets.inventory(instance))
     with Progress() as progress, stop_politely(wiring, name):
         absent, evidence = erase(instance, services=wiring.services(progress), reason=reason)
     rows = [_row(one) for one in evidence]
@@ -41,7 +43,7 @@ def erase_instance(name: str, *, confirm: str, reason: str, workspace: Path | No
         "name": name,
         "state": after.state if after else "erased",
         "assets": rows,
-        "residues": [_residue(one) for one in wiring.host.residues(instance)],
+        "residues": [_residue(one) for one in wiring.targets.residues(instance)],
     }
     return Result(
         command="erase run",
@@ -50,6 +52,42 @@ def erase_instance(name: str, *, confirm: str, reason: str, workspace: Path | No
         problems=() if absent else _not_proved(rows),
         exit_code=0 if absent else 1,
     )
+
+
+def residue_status(name: str, *, workspace: Path | None) -> Result:
+    """Tell what is kept of an erased instance, from a fresh look."""
+    kept = look(name, services=Wiring(workspace).services())
+    return Result(command="erase status", data=_kept(kept))
+
+
+def tick(*, workspace: Path | None) -> Result:
+    """Do what is due: look again for what is kept of erased instances."""
+    wiring = Wiring(workspace)
+    with Progress() as progress:
+        found = look_again(services=wiring.services(progress))
+    return Result(command="tick", data={"erased": [_kept(one) for one in found]})
+
+
+def _kept(kept: Kept) -> dict[str, Any]:
+    return {
+        "name": kept.instance.name,
+        "deleted_at": kept.instance.erased_at,
+        "seen_at": kept.seen_at,
+        "recoverable_until": kept.recoverable_until,
+        "nothing_recoverable": kept.nothing_recoverable,
+        "residues": [
+            {
+                "asset": one.where,
+                "type": one.type,
+                "kind": one.kind,
+                "what": one.what,
+                "since": one.since,
+                "until": one.until,
+                "observed": one.observed,
+            }
+            for one in kept.residues
+        ],
+    }
 
 
 def _shown(instance: Instance, assets: frozenset[Asset]) -> Result:

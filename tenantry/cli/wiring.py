@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from tenantry.errors import RefusedError, SpecError
+from tenantry.errors import SpecError, UnavailableError
 from tenantry.journeys.services import Services, existing
 from tenantry.model.names import new_opaque_name
 from tenantry.model.profile import Process, Profile, Service
@@ -24,6 +25,10 @@ from tenantry.ports import Event, Instance, OnEvent, Operation
 if TYPE_CHECKING:
     from tenantry.adapters.register import SqlRegister
     from tenantry.adapters.vault import FileVault
+    from tenantry.ports import Target
+    from tenantry.targets.azure.clients import Clients
+    from tenantry.targets.azure.target import AzureTarget
+    from tenantry.targets.dispatch import Targets
     from tenantry.targets.host.target import HostTarget
 
 __all__ = ["Wiring"]
@@ -74,6 +79,56 @@ class Wiring:
 
         return HostTarget(workspace=self.workspace, register=self.register, vault=self.vault)
 
+    @cached_property
+    def azure(self) -> AzureTarget:
+        """The target for instances in the workspace's cloud."""
+        from tenantry.targets.azure.target import AzureTarget
+
+        return AzureTarget(
+            workspace=self.workspace, register=self.register, vault=self.vault, native=self._native
+        )
+
+    @cached_property
+    def targets(self) -> Targets:
+        """Where instances live, by kind."""
+        from tenantry.targets.dispatch import Targets
+
+        host: Callable[[], Target] = lambda: self.host  # noqa: E731 - made when it is first asked for
+        azure: Callable[[], Target] = lambda: self.azure  # noqa: E731
+        return Targets({TargetKind.HOST: host, TargetKind.AZURE: azure})
+
+    @contextmanager
+    def _native(self, clients: Clients) -> Iterator[Mapping[str, int]]:
+        """Lend the provider azure-native: the engine's own plugin where it is, a stand-in to rehearse with.
+
+        Raises:
+            UnavailableError: a real cloud is to be worked on, and the plugin is not there.
+        """
+        from tenantry.adapters.engine_plugins import has_plugin
+
+        access = clients.access
+        if has_plugin(self.workspace.private / "engine" / "home", "azure-native"):
+            yield {}
+        elif access.cloud.rehearsal:
+            from tenantry.sandbox.native.provider import serve
+
+            principal = clients.principal
+            with serve(
+                clients.arm,
+                clients.vault,
+                subscription_id=access.subscription_id,
+                directory_id=access.directory_id,
+                client_id=principal.client_id,
+                object_id=principal.object_id,
+            ) as port:
+                yield {"azure-native": port}
+        else:
+            raise UnavailableError(
+                "the engine's plugin azure-native is not installed",
+                hint="pulumi plugin install resource azure-native 3.29.0",
+                code="no-plugin",
+            )
+
     def vault(self, opaque: str) -> FileVault:
         """The vault of one instance, by opaque name."""
         from tenantry.adapters.vault import FileVault
@@ -90,7 +145,7 @@ class Wiring:
 
         return Services(
             register=self.register,
-            target=self.host,
+            target=self.targets,
             vault=lambda instance: self.vault(instance.opaque),
             clock=SystemClock(),
             person=person(),
@@ -118,14 +173,14 @@ class Wiring:
                 code="no-spec",
             )
         spec = load_spec(path, workspace=self.workspace, complete=complete)
-        if spec.target is TargetKind.AZURE:
-            raise RefusedError(
-                "instances on Azure are not built yet",
-                hint="use target: host",
-                where=spec.where,
-                code="target-missing",
-            )
         return spec, load_profile(spec.profile, workspace=self.workspace)
+
+    def check_spec(self, spec: InstanceSpec, profile: Profile) -> None:
+        """Raise for what a target cannot hold. A cloud is not asked: that is preflight's work."""
+        if spec.target is TargetKind.AZURE:
+            self.azure.check_offline(spec, profile)
+        else:
+            self.host.check(spec, profile)
 
     def load(self, instance: Instance) -> tuple[InstanceSpec, Profile]:
         """Read the spec and profile of an instance that exists."""
@@ -143,8 +198,8 @@ class Wiring:
                 spec=spec,
                 opaque=new_opaque_name(),
                 url=self.url(spec),
-                ports=port_names(profile),
-                with_uid=os.geteuid() == 0,
+                ports=port_names(profile) if spec.target is TargetKind.HOST else (),
+                with_uid=os.geteuid() == 0 and spec.target is TargetKind.HOST,
             )
 
         return add
@@ -186,7 +241,9 @@ class Wiring:
         return is_alive(operation.pid, operation.process_started)
 
     def url(self, spec: InstanceSpec) -> str:
-        """The address at which people reach the instance."""
+        """The address at which people reach the instance; "" on Azure, which gives it one."""
+        if spec.target is TargetKind.AZURE:
+            return ""
         port = self.workspace.host.https_port
         return f"https://{spec.hostname}" + ("" if port == 443 else f":{port}")  # noqa: PLR2004
 

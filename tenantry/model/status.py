@@ -15,6 +15,7 @@ __all__ = [
     "Condition",
     "EraseMethod",
     "Evidence",
+    "Presence",
     "Residue",
     "Truth",
 ]
@@ -103,11 +104,22 @@ class BackupRecord:
     detail: Mapping[str, str] = field(default_factory=dict)
 
 
+class Presence(StrEnum):
+    """Whether what is kept of an erased instance was seen, at the last look."""
+
+    PRESENT = "present"
+    GONE = "gone"
+    UNKNOWN = "unknown"  # nobody could look, or there is nothing to look at
+
+
 @dataclass(frozen=True, kw_only=True)
 class Residue:
     """What stays of an erased instance, and who clears it away: told, never hidden."""
 
-    where: str
+    where: str  # a path, or the id of the resource that it was
     what: str
     since: datetime  # UTC
     until: datetime | None = None  # None: no date is known
+    type: str = "file"  # of what it was: "Microsoft.KeyVault/vaults"
+    kind: str = "kept"  # "soft-deleted", "backup"
+    observed: Presence = Presence.UNKNOWN

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tenantry.components.azure.props import AzureProps
 from tenantry.components.host.props import InstanceProps
 
-__all__ = ["host_program"]
+__all__ = ["azure_program", "host_program"]
 
 
 def host_program(props: InstanceProps) -> Callable[[], None]:
@@ -19,5 +20,21 @@ def host_program(props: InstanceProps) -> Callable[[], None]:
 
         instance = HostInstance(props)
         pulumi.export("encryption", instance.method)
+
+    return program
+
+
+def azure_program(props: AzureProps) -> Callable[[], None]:
+    """Return the program of one instance on Azure."""
+
+    def program() -> None:
+        import pulumi
+
+        from tenantry.components.azure.instance import AzureInstance
+
+        instance = AzureInstance(props)
+        pulumi.export("resource_group_id", instance.group.id)
+        pulumi.export("site_id", instance.workload.site.id)
+        pulumi.export("key_id", instance.credentials.key.key_uri_with_version)
 
     return program

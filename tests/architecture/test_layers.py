@@ -28,7 +28,7 @@ _MAY_IMPORT: dict[str, frozenset[str]] = {
     "targets": frozenset({"model", "ports", "config", "stacks", "components", "adapters", "providers"}),
     "journeys": frozenset({"model", "ports", "result"}),
     # Stands beside the product: an Azure that the product calls, which knows nothing of it.
-    "sandbox": frozenset({"model", "providers"}),
+    "sandbox": frozenset({"model", "config", "providers"}),
     "cli": frozenset({"model", "ports", "result", "config", "journeys"}),
 }
 # One module joins everything together, and one starts it.

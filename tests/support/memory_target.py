@@ -212,6 +212,10 @@ class MemoryTarget:
             for asset in looked
         ]
 
+    def now(self, instance: Instance) -> datetime:
+        """The time of this world."""
+        return _BEGINNING
+
     def residues(self, instance: Instance) -> Sequence[Residue]:
         """Nothing stays."""
         return []

@@ -21,12 +21,6 @@ __all__ = ["app"]
 app = typer.Typer(help="Erase an instance, with proof.", no_args_is_help=True)
 
 
-@app.callback()
-def _noun() -> None:
-    # With one command alone, typer would drop the verb.
-    pass
-
-
 @app.command()
 def run(
     name: NameArgument,
@@ -50,3 +44,23 @@ def run(
         return erase_instance(name, confirm=confirm, reason=reason, workspace=workspace)
 
     execute("erase run", output=output, work=work, table=render.erased)
+
+
+@app.command()
+def status(
+    name: NameArgument,
+    workspace: WorkspaceOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Say what of an erased instance could still be recovered, and until when.
+
+    \b
+    Example: tenantry erase status benin
+    """
+
+    def work() -> Result:
+        from tenantry.cli.erasing import residue_status
+
+        return residue_status(name, workspace=workspace)
+
+    execute("erase status", output=output, work=work, table=render.status)

@@ -7,7 +7,7 @@ from typing import Any
 
 from tenantry.cli.render.table import cell, details, table
 
-__all__ = ["erased"]
+__all__ = ["erased", "status", "ticked"]
 
 _SHOWN = 3  # ids of a type
 _COLUMNS = ["type", "assets", "absent", "method", "what"]
@@ -21,6 +21,38 @@ def erased(data: Mapping[str, Any]) -> str:
     head = details([("instance", data["name"]), ("state", data["state"])])
     proofs = table([_proved(kind, assets) for kind, assets in _by_type(data["assets"])], _COLUMNS)
     return f"{head}\n\n{proofs}\n\n" + _residues(data["residues"])
+
+
+def status(data: Mapping[str, Any]) -> str:
+    """Show what is kept of one erased instance."""
+    until = "nothing recoverable" if data["nothing_recoverable"] else cell(data["recoverable_until"])
+    head = details(
+        [
+            ("instance", data["name"]),
+            ("deleted", cell(data["deleted_at"])),
+            ("recoverable until", until or "no date is known"),
+            ("seen", cell(data["seen_at"])),
+        ]
+    )
+    if not data["residues"]:
+        return f"{head}\n\nNothing is kept of it."
+    return f"{head}\n\n" + table([_kept(row) for row in data["residues"]], _KEPT)
+
+
+def ticked(data: Mapping[str, Any]) -> str:
+    """Show what was due, and what was seen."""
+    if not data["erased"]:
+        return "Nothing was due."
+    return "\n\n".join(status(one) for one in data["erased"])
+
+
+_KEPT = ["what", "kind", "until", "observed"]
+
+
+def _kept(row: Mapping[str, Any]) -> dict[str, Any]:
+    name = row["asset"].rpartition("/")[2] if row["type"] != "file" else row["asset"]
+    return {"what": f"{row['type'].rpartition('/')[2]} {name}", "kind": row["kind"],
+            "until": cell(row["until"]), "observed": row["observed"]}  # fmt: skip
 
 
 def _by_type(assets: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:

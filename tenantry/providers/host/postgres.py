@@ -35,6 +35,7 @@ __all__ = [
     "query",
     "query_over_tls",
     "session",
+    "session_over_tls",
     "wait_until_ready",
 ]
 
@@ -204,7 +205,24 @@ def query_over_tls(
     ca_file: Path,
     timeout: float = 5,
 ) -> list[list[Any]]:
-    """Look as the application does: TCP, TLS 1.2 or newer, the certificate verified for ``host``.
+    """Look as the application does; see ``session_over_tls`` for what is raised."""
+    with session_over_tls(
+        host=host,
+        port=port,
+        database=database,
+        user=user,
+        password=password,
+        ca_file=ca_file,
+        timeout=timeout,
+    ) as opened:
+        return opened.rows(sql)
+
+
+@contextmanager
+def session_over_tls(
+    *, host: str, port: int, database: str, user: str, password: str, ca_file: Path, timeout: float
+) -> Iterator[Session]:
+    """Connect over TCP and TLS 1.2 or newer, the certificate verified for ``host``.
 
     Raises:
         UnavailableError: no connection, or the certificate is not the instance's.
@@ -220,7 +238,7 @@ def query_over_tls(
     with _connected(
         user, database=database, host=host, port=port, password=password, ssl_context=context, timeout=timeout
     ) as opened:
-        return opened.rows(sql)
+        yield opened
 
 
 @contextmanager

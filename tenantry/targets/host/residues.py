@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tenantry.model.status import Residue
+from tenantry.model.status import Presence, Residue
 from tenantry.providers.host.layout import HostLayout
 from tenantry.targets.host.look import files_below
 
@@ -34,7 +34,7 @@ def residues(opaque: str, *, layout: HostLayout, spec: Path) -> Sequence[Residue
     found += _unread(_logs(layout))
     if spec.is_file():
         what = "the spec, with the client's name and contact: until a person removes it"
-        found.append(Residue(where=str(spec), what=what, since=_changed(spec)))
+        found.append(_present(spec, what))
     return found
 
 
@@ -58,8 +58,12 @@ def _naming(paths: Iterable[Path], opaque: str, *, what: str) -> list[Residue]:
     for path in paths:
         with suppress(OSError), path.open("rb") as opened:
             if opaque.encode() in opened.read(_LARGEST):
-                found.append(Residue(where=str(path), what=what, since=_changed(path)))
+                found.append(_present(path, what))
     return found
+
+
+def _present(path: Path, what: str) -> Residue:
+    return Residue(where=str(path), what=what, since=_changed(path), observed=Presence.PRESENT)
 
 
 def _changed(path: Path) -> datetime:

@@ -6,12 +6,12 @@ Names with a dot are tenantry's own; the others are variables of the profile.
 from __future__ import annotations
 
 import secrets
-import uuid
 from collections.abc import Callable, Mapping
 
 from tenantry.adapters.certificates import make_server_certificate
-from tenantry.model.profile import Profile, ValueForm, Variable, VariableClass
+from tenantry.model.profile import Profile
 from tenantry.ports import SecretStore
+from tenantry.targets.generated import new_password, variable_makers
 
 __all__ = [
     "APP_PASSWORD",
@@ -42,9 +42,7 @@ FILES_PASSWORD = "backup.files.password"  # noqa: S105
 VOLUME_KEY = "volume.key"
 STACK_PASSPHRASE = "stack.passphrase"  # noqa: S105 - in a store of its own: it goes last
 
-_PASSWORD_BYTES = 32
 _VOLUME_KEY_BYTES = 32  # 64 characters: what the kernel takes for AES-256-XTS
-_GENERATED = frozenset({VariableClass.GENERATED, VariableClass.GENERATED_ONCE})
 
 
 def ensure_secrets(store: SecretStore, profile: Profile, *, opaque: str) -> Mapping[str, str]:
@@ -71,22 +69,8 @@ def made_up_secrets(profile: Profile) -> Mapping[str, str]:
     return {name: make() for name, make in {**others, **_makers(profile)}.items()}
 
 
-def new_password() -> str:
-    """Return a fresh password of 256 bits."""
-    return secrets.token_urlsafe(_PASSWORD_BYTES)
-
-
 def _makers(profile: Profile) -> dict[str, Callable[[], str]]:
     own = (APP_PASSWORD, DEPLOY_PASSWORD, SUPPORT_PASSWORD, BACKUP_PASSPHRASE, FILES_PASSWORD)
     makers: dict[str, Callable[[], str]] = dict.fromkeys(own, new_password)
     makers[VOLUME_KEY] = lambda: secrets.token_hex(_VOLUME_KEY_BYTES)
-    for variable in profile.variables:
-        if variable.cls in _GENERATED:
-            makers[variable.name] = _maker(variable)
-    return makers
-
-
-def _maker(variable: Variable) -> Callable[[], str]:
-    if variable.form is ValueForm.UUID:
-        return lambda: str(uuid.uuid4())
-    return lambda: secrets.token_urlsafe(variable.length)[: variable.length]
+    return {**makers, **variable_makers(profile)}

@@ -6,6 +6,7 @@ import dataclasses
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -170,6 +171,10 @@ class HostTarget:
     def prove_absent(self, instance: Instance, known: frozenset[Asset]) -> Sequence[Evidence]:
         """Look over the whole host for what was known and for strays."""
         return inventory.prove_absent(self.place(instance, sought=self._sought(instance)), known)
+
+    def now(self, instance: Instance) -> datetime:  # noqa: ARG002 - the port's signature
+        """Return this machine's time."""
+        return datetime.now(UTC)
 
     def residues(self, instance: Instance) -> Sequence[Residue]:
         """Return what this host and the workspace keep of the instance."""

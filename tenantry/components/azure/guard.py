@@ -1,0 +1,28 @@
+"""Delete locks on what holds data. Erasure lifts them one by one, and journals it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pulumi
+from pulumi_azure_native import authorization
+
+__all__ = ["Guard"]
+
+
+class Guard(pulumi.ComponentResource):
+    """One lock per resource that holds data."""
+
+    def __init__(self, guarded: Mapping[str, pulumi.Input[str]], *, opts: pulumi.ResourceOptions) -> None:
+        """``guarded`` has the id of each resource, by a name."""
+        super().__init__("tenantry:azure:Guard", "guard", None, opts)
+        for name, resource_id in guarded.items():
+            authorization.ManagementLockByScope(
+                f"lock-{name}",
+                scope=resource_id,
+                lock_name="tenantry-holds-data",
+                level=authorization.LockLevel.CAN_NOT_DELETE,
+                notes="It holds a client's data. To erase an instance: tenantry erase run NAME",
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        self.register_outputs({})

@@ -1,0 +1,80 @@
+"""One instance on Azure: its parts, joined."""
+
+from __future__ import annotations
+
+import pulumi
+from pulumi_azure_native import resources
+
+from tenantry.components.azure.credentials import Credentials
+from tenantry.components.azure.database import Database
+from tenantry.components.azure.guard import Guard
+from tenantry.components.azure.identity import Identities
+from tenantry.components.azure.monitoring import Monitoring
+from tenantry.components.azure.network import Network
+from tenantry.components.azure.props import AzureProps
+from tenantry.components.azure.settings import site_settings
+from tenantry.components.azure.workload import Workload
+from tenantry.model.profile import Service
+
+__all__ = ["AzureInstance"]
+
+
+class AzureInstance(pulumi.ComponentResource):
+    """A resource group with everything that one client's instance consists of."""
+
+    def __init__(self, props: AzureProps) -> None:
+        super().__init__("tenantry:azure:Instance", "instance", None, None)
+        mine = pulumi.ResourceOptions(parent=self)
+        self.group = resources.ResourceGroup(
+            "group",
+            resource_group_name=props.names.resource_group,
+            location=props.region.name,
+            tags=props.all_tags,
+            opts=mine,
+        )
+        group = self.group.name
+        settings = site_settings(props)
+        has_database = props.needs(Service.DATABASE)
+        zones = ["vault", *(["postgres"] if has_database else [])]
+        self.network = Network(props, group, zones=zones, opts=mine)
+        self.identities = Identities(props, group, opts=mine)
+        self.monitoring = Monitoring(props, group, opts=mine)
+        self.credentials = Credentials(
+            props, group, self.network, self.identities, secrets=settings.secret, opts=mine
+        )
+        after: list[pulumi.Resource] = [*self.credentials.readable]
+        self.database: Database | None = None
+        if has_database:
+            self.database = Database(props, group, self.network, self.identities, self.credentials, opts=mine)
+            after.append(self.database.door)
+        self.workload = Workload(
+            props,
+            group,
+            self.network,
+            self.identities,
+            settings=settings.references(props),
+            after=after,
+            opts=mine,
+        )
+        self._watch()
+        self._guard(mine)
+        self.register_outputs({})
+
+    def _watch(self) -> None:
+        kept: dict[str, tuple[pulumi.Input[str], list[str]]] = {
+            "keys-vault": (self.credentials.keys_vault.id, ["audit"]),
+            "secrets-vault": (self.credentials.secrets_vault.id, ["audit"]),
+            "site": (self.workload.site.id, ["allLogs"]),
+        }
+        if self.database is not None:
+            kept["server"] = (self.database.server.id, ["audit"])
+        self.monitoring.keep_logs(kept)
+
+    def _guard(self, opts: pulumi.ResourceOptions) -> None:
+        guarded: dict[str, pulumi.Input[str]] = {
+            "keys-vault": self.credentials.keys_vault.id,
+            "secrets-vault": self.credentials.secrets_vault.id,
+        }
+        if self.database is not None:
+            guarded["server"] = self.database.server.id
+        self.locks = Guard(guarded, opts=opts)

@@ -1,0 +1,87 @@
+"""The instance's own logs and metrics, and who is told when something is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pulumi
+from pulumi_azure_native import applicationinsights, monitor, operationalinsights
+
+from tenantry.components.azure.props import AzureProps
+
+__all__ = ["Monitoring"]
+
+_LONGEST_DAYS, _SHORTEST_DAYS = 730, 30
+
+
+class Monitoring(pulumi.ComponentResource):
+    """Log Analytics, Application Insights, and an action group."""
+
+    def __init__(self, props: AzureProps, group: pulumi.Input[str], *, opts: pulumi.ResourceOptions) -> None:
+        super().__init__("tenantry:azure:Monitoring", "monitoring", None, opts)
+        self._props, self._group = props, group
+        mine = pulumi.ResourceOptions(parent=self)
+        days = min(max(props.log_retention_days, _SHORTEST_DAYS), _LONGEST_DAYS)
+        self.workspace = operationalinsights.Workspace(
+            "logs",
+            resource_group_name=group,
+            workspace_name=props.names.workspace,
+            location=props.region.name,
+            sku=operationalinsights.WorkspaceSkuArgs(name="PerGB2018"),
+            retention_in_days=days,
+            tags=props.all_tags,
+            opts=mine,
+        )
+        self.insights = applicationinsights.Component(
+            "insights",
+            resource_group_name=group,
+            resource_name_=props.names.insights,
+            location=props.region.name,
+            kind="web",
+            application_type="web",
+            flow_type="Bluefield",
+            request_source="rest",
+            ingestion_mode="LogAnalytics",
+            workspace_resource_id=self.workspace.id,
+            retention_in_days=days,
+            disable_ip_masking=False,  # addresses are personal data
+            tags=props.all_tags,
+            opts=mine,
+        )
+        self.people = monitor.ActionGroup(
+            "people",
+            resource_group_name=group,
+            action_group_name=props.names.action_group,
+            group_short_name=props.names.code[:12],
+            location="Global",
+            enabled=True,
+            email_receivers=[
+                monitor.MicrosoftCommonEmailReceiverArgs(
+                    name=f"email-{number}", email_address=address, use_common_alert_schema=True
+                )
+                for number, address in enumerate(props.emails, 1)
+            ],
+            webhook_receivers=[
+                monitor.WebhookReceiverArgs(
+                    name="webhook", service_uri=props.webhook, use_common_alert_schema=True
+                )
+            ]
+            if props.webhook
+            else [],
+            tags=props.all_tags,
+            opts=mine,
+        )
+        self.register_outputs({})
+
+    def keep_logs(self, kept: Mapping[str, tuple[pulumi.Input[str], Sequence[str]]]) -> None:
+        """Send the logs of resources to the workspace: name → (id, groups of log categories)."""
+        for name, (resource_id, groups) in kept.items():
+            monitor.DiagnosticSetting(
+                f"logs-of-{name}",
+                resource_uri=resource_id,
+                name="tenantry",
+                workspace_id=self.workspace.id,
+                logs=[monitor.DiagnosticsLogSettingsArgs(category_group=one, enabled=True) for one in groups],
+                metrics=[monitor.DiagnosticsMetricSettingsArgs(category="AllMetrics", enabled=True)],
+                opts=pulumi.ResourceOptions(parent=self),
+            )

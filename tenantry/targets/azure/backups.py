@@ -1,0 +1,55 @@
+"""Backups of the database, through the server's own backups API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from tenantry.adapters.azure_arm import Arm
+from tenantry.model.azure_types import TYPES
+from tenantry.model.status import BackupRecord
+from tenantry.ports import Event, Lease, OnEvent
+
+__all__ = ["back_up", "listed"]
+
+_VERSION: Final = TYPES["azure-native:dbforpostgresql:Server"].version
+
+
+def back_up(
+    arm: Arm, server_id: str, *, now: datetime, lease: Lease, on_event: OnEvent
+) -> Sequence[BackupRecord]:
+    """Ask for an on-demand backup; return its record."""
+    lease.check()
+    name = f"tenantry-{now:%Y%m%d%H%M%S}"
+    on_event(Event(text="on-demand backup of the database"))
+    lease.intent(f"backup {name}")
+    made = arm.put(f"{server_id}/backups/{name}", _VERSION, {})
+    return [_record(made, days=_retention(arm, server_id))]
+
+
+def listed(arm: Arm, server_id: str) -> Sequence[BackupRecord]:
+    """Return every backup that the server lists, newest first; none while there is no server."""
+    days = _retention(arm, server_id)
+    found = [_record(one, days=days) for one in arm.list(f"{server_id}/backups", _VERSION)]
+    return sorted(found, key=lambda one: one.finished, reverse=True)
+
+
+def _retention(arm: Arm, server_id: str) -> int:
+    server = arm.get(server_id, _VERSION) or {}
+    return int(((server.get("properties") or {}).get("backup") or {}).get("backupRetentionDays") or 0)
+
+
+def _record(one: Mapping[str, Any], *, days: int) -> BackupRecord:
+    properties = one.get("properties") or {}
+    finished = datetime.fromisoformat(str(properties["completedTime"]))
+    return BackupRecord(
+        id=str(one["name"]),
+        kind="full",
+        started=finished,  # Azure tells the end only
+        finished=finished,
+        size_bytes=0,  # and no size
+        restorable_from=finished,
+        restorable_to=finished + timedelta(days=days) if days else None,
+        detail={"source": str(properties.get("source") or properties.get("backupType") or "")},
+    )

@@ -1,0 +1,95 @@
+"""The clients of one subscription, all with the one credential of the workspace."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from tenantry.adapters.azure_arm import Arm
+from tenantry.adapters.azure_credential import make_credential, token
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+    from tenantry.targets.azure.clouds import Access
+
+__all__ = ["Clients", "Principal"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Principal:
+    """Who tenantry is towards Azure, as its own token says."""
+
+    object_id: str
+    client_id: str
+    is_application: bool
+
+    @property
+    def kind(self) -> str:
+        """The word of role assignments for it."""
+        return "ServicePrincipal" if self.is_application else "User"
+
+
+class Clients:
+    """Makes each client when it is first asked for."""
+
+    def __init__(self, access: Access) -> None:
+        self.access = access
+
+    @cached_property
+    def credential(self) -> TokenCredential:
+        """The credential that the settings name."""
+        access = self.access
+        return make_credential(
+            access.credential,
+            authority=access.cloud.login,
+            directory_id=access.directory_id,
+            client_id=access.client_id,
+            client_secret_file=access.client_secret_file,
+            certificate_file=access.certificate_file,
+            token_file=access.token_file,
+            ca_file=access.cloud.ca_file,
+            discovery=access.cloud.discovery,
+        )
+
+    @cached_property
+    def arm(self) -> Arm:
+        """Resource Manager."""
+        return self._client(self.access.cloud.arm, self.access.cloud.arm_scope)
+
+    def vault(self, name: str) -> Arm:
+        """The objects of a vault."""
+        return self._client(f"https://{name}.{self.access.cloud.vault_suffix}", self.access.cloud.vault_scope)
+
+    def site(self, host: str) -> Arm:
+        """A site's own management, which takes tokens of Resource Manager."""
+        return self._client(f"https://{host}", self.access.cloud.arm_scope)
+
+    @cached_property
+    def principal(self) -> Principal:
+        """Whoever the token was given to. The claims are read, not verified: Azure does that."""
+        claims = _claims(token(self.credential, self.access.cloud.arm_scope))
+        return Principal(
+            object_id=str(claims.get("oid", "")),
+            client_id=str(claims.get("appid") or claims.get("azp") or self.access.client_id),
+            is_application=claims.get("idtyp") == "app" or "upn" not in claims,
+        )
+
+    def now(self) -> datetime:
+        """Return the cloud's time: due dates follow it."""
+        if not self.arm.calls:
+            self.arm.get(self.access.scope, "2022-12-01")
+        return self.arm.now()
+
+    def _client(self, base: str, scope: str) -> Arm:
+        return Arm(base, credential=self.credential, scope=scope, ca_file=self.access.cloud.ca_file)
+
+
+def _claims(text: str) -> dict[str, Any]:
+    part = text.split(".")[1]
+    found = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return found if isinstance(found, dict) else {}

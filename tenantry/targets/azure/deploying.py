@@ -1,0 +1,143 @@
+"""What a deploy does when the engine has made the resources: roles, migration, package, start."""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from tenantry.components.azure.props import APP_PASSWORD, APP_ROLE, SYSTEM_CA_FILE, AzureProps
+from tenantry.components.azure.settings import folder_path
+from tenantry.model.azure_types import resource_id
+from tenantry.model.profile import Service
+from tenantry.ports import Event, Lease, OnEvent
+from tenantry.targets.azure import database, package, tasks, values, way_in
+from tenantry.targets.azure.clients import Clients
+from tenantry.targets.host.environment import environment
+
+__all__ = ["door", "facts", "finish", "log_lines"]
+
+_PORT: Final = "5432"
+
+
+def finish(
+    clients: Clients,
+    props: AzureProps,
+    secrets: Mapping[str, str],
+    *,
+    lease: Lease,
+    on_event: OnEvent,
+) -> None:
+    """Prepare the database over the private way in, run what runs once, and send the package."""
+    if props.needs(Service.DATABASE) and _is_deploy(lease):
+        _prepare(clients, props, secrets, lease, on_event)
+    if props.profile.package is not None and props.running:
+        site = clients.site(f"{props.names.site}.scm.{props.suffixes.sites}")
+        package.send(site, props.profile.package.folder, lease, on_event)
+
+
+def facts(props: AzureProps, clients: Clients) -> Mapping[str, str]:
+    """Return what is told of an instance."""
+    found = {
+        "encryption": "customer-managed key",
+        "isolation": "resource group, virtual network, private endpoints",
+        "region": props.region.name,
+        "resource_group": props.names.resource_group,
+        "ca_file": str(clients.access.cloud.ca_file or ""),
+    }
+    if props.needs(Service.DATABASE):
+        found |= {
+            "database_host": props.server_host,
+            "database_port": _PORT,
+            "database_name": props.names.database,
+            "database_user": APP_ROLE,
+            "database_ca_file": str(_ca_file(clients)),
+        }
+    return found
+
+
+def log_lines(clients: Clients, props: AzureProps, *, lines: int) -> Sequence[str]:
+    """Return the last lines that the site wrote."""
+    site = clients.site(f"{props.names.site}.scm.{props.suffixes.sites}")
+    listed = site.call("GET", "/api/logs/docker").body
+    found: list[str] = []
+    for one in listed if isinstance(listed, list) else []:
+        answer = site.call("GET", urllib.parse.urlsplit(str(one.get("href", ""))).path)
+        text = answer.body if isinstance(answer.body, bytes) else b""
+        found += text.decode("utf-8", errors="replace").splitlines()
+    return found[-lines:]
+
+
+def door(clients: Clients, props: AzureProps) -> database.Door:
+    """Return where the server is reached, as its administrator."""
+    return database.Door(
+        host=props.server_host,
+        database=props.names.database,
+        ca_file=_ca_file(clients),
+        password=props.administrator_password,
+    )
+
+
+def _is_deploy(lease: Lease) -> bool:
+    """Say whether the database must be looked at; a mere stop or start leaves it alone."""
+    return lease.operation.kind not in {"suspend", "resume"}
+
+
+def _prepare(
+    clients: Clients, props: AzureProps, secrets: Mapping[str, str], lease: Lease, on_event: OnEvent
+) -> None:
+    entrance = door(clients, props)
+    server = resource_id(
+        "azure-native:dbforpostgresql:Server",
+        {"resourceGroupName": props.names.resource_group, "serverName": props.names.server},
+        props.subscription_id,
+    )
+    with way_in.opened(clients.arm, server, entrance, lease, on_event):
+        on_event(Event(text="roles and rights in the database"))
+        lease.intent("prepare roles, schemas and rights in the database")
+        database.prepare(
+            entrance,
+            props.profile,
+            app_password=secrets[APP_PASSWORD],
+            deploy_password=secrets[values.DEPLOY_PASSWORD],
+        )
+        for name, task in (("migration", props.profile.migration), ("bootstrap", props.profile.bootstrap)):
+            if task is not None:
+                tasks.run(
+                    name,
+                    task,
+                    props=props,
+                    environment=_task_environment(clients, props, secrets),
+                    door=entrance,
+                    lease=lease,
+                    on_event=on_event,
+                )
+
+
+def _task_environment(clients: Clients, props: AzureProps, secrets: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of the profile, with the login that may change the schema."""
+    password, user = secrets[values.DEPLOY_PASSWORD], database.DEPLOY_ROLE
+    ca_file = str(_ca_file(clients))
+    quoted = urllib.parse.quote(password, safe="")
+    where = f"{props.server_host}:{_PORT}/{props.names.database}"
+    known = {
+        "instance.name": props.instance,
+        "instance.url": props.url,
+        "instance.hostname": props.public_host,
+        "profile.version": props.version,
+        "port": "",
+        "database.host": props.server_host,
+        "database.port": _PORT,
+        "database.name": props.names.database,
+        "database.user": user,
+        "database.password": password,
+        "database.ca_file": ca_file,
+        "database.url": f"postgresql://{user}:{quoted}@{where}?sslmode=verify-full&sslrootcert={ca_file}",
+        **{f"folder.{one.name}": folder_path(one.name) for one in props.profile.folders},
+    }
+    return environment(props.profile, facts=known, secrets=secrets, settings=props.settings)
+
+
+def _ca_file(clients: Clients) -> Path:
+    return clients.access.cloud.ca_file or Path(SYSTEM_CA_FILE)

@@ -1,0 +1,185 @@
+"""The health of an instance on Azure: what Resource Manager, the instance itself and its backups say."""
+
+from __future__ import annotations
+
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from tenantry.adapters.azure_arm import Arm
+from tenantry.components.azure.props import AzureProps
+from tenantry.config.regions import catalogue
+from tenantry.errors import TenantryError
+from tenantry.model.azure_types import TYPES
+from tenantry.model.profile import Service
+from tenantry.model.residency import Residency
+from tenantry.model.status import Condition, Truth
+from tenantry.targets.azure import backups, inventory, way_in
+
+__all__ = ["look"]
+
+Seen = tuple[bool, str, str]  # good?, reason, message
+_GLOBAL: Final = frozenset({"", "global"})
+
+
+class _Look:
+    """One look at one instance."""
+
+    def __init__(
+        self, arm: Arm, props: AzureProps, *, residency: Residency, ca_file: Path | None, now: datetime
+    ) -> None:
+        self._arm = arm
+        self._props = props
+        self._residency = residency
+        self._ca_file = ca_file
+        self._now = now
+        self._group = inventory.group_id(props.subscription_id, props.names)
+
+    def resources(self) -> Seen:
+        """Every resource that the group lists is there and ready, the server and the site among them."""
+        listed = inventory.resources(self._arm, self._group)
+        if not listed:
+            return False, "NoResources", f"{self._props.names.resource_group} has no resources"
+        states = {one["name"]: str(one.get("provisioningState") or "Succeeded") for one in listed}
+        bad = sorted(f"{name} is {state}" for name, state in states.items() if state != "Succeeded")
+        needed = [self._props.names.site, self._props.names.secrets_vault, self._props.names.keys_vault]
+        if self._props.needs(Service.DATABASE):
+            needed.append(self._props.names.server)
+        bad += [f"{name} is missing" for name in needed if name not in states]
+        if bad:
+            return False, "NotReady", "; ".join(bad)
+        return True, "Ready", f"{len(listed)} resources"
+
+    def database(self) -> Seen:
+        """The server says that it is ready, and that its key can be used."""
+        server = self._get("dbforpostgresql:Server", self._props.names.server)
+        state = str((server.get("properties") or {}).get("state") or "missing")
+        return state == "Ready", state.title(), f"the server is {state}"
+
+    def site(self) -> Seen:
+        """The site runs, or is stopped because the instance is suspended."""
+        site = self._get("web:WebApp", self._props.names.site)
+        state = str((site.get("properties") or {}).get("state") or "missing")
+        wanted = "Running" if self._props.running else "Stopped"
+        return state == wanted, state.title(), f"the site is {state}"
+
+    def answers(self) -> Seen:
+        """The health path answers over HTTPS, as people reach it."""
+        health = self._props.profile.health
+        url = self._props.url + health.path
+        context = ssl.create_default_context(cafile=str(self._ca_file) if self._ca_file else None)
+        request = urllib.request.Request(url, headers={"User-Agent": "tenantry"})  # noqa: S310 - https
+        try:
+            with urllib.request.urlopen(  # noqa: S310 - https
+                request, timeout=health.timeout_seconds, context=context
+            ) as answer:
+                status = answer.status
+        except urllib.error.HTTPError as error:
+            status = error.code
+        except OSError as error:
+            return False, "NoAnswer", f"{url}: {getattr(error, 'reason', error)}"
+        well = status == health.expected_status
+        return well, "Answers" if well else "WrongStatus", f"{url} answers {status}"
+
+    def residency(self) -> Seen:
+        """No resource lies outside of the residency, and none elsewhere than the spec says."""
+        listed = inventory.resources(self._arm, self._group)
+        allowed = {self._props.region.name} | ({self._props.pair.name} if self._props.pair else set())
+        wrong = []
+        for one in listed:
+            place = str(one.get("location") or "").replace(" ", "").lower()
+            region = catalogue().find(place)
+            outside = region is None or not self._residency.allows(region)
+            portal = one["type"].lower() == "microsoft.web/staticsites"  # public files; a few regions have it
+            if place not in _GLOBAL and not portal and (outside or place not in allowed):
+                wrong.append(f"{one['name']} lies in {place}")
+        if wrong:
+            return False, "OutsideResidency", "; ".join(sorted(wrong))
+        return True, "Inside", f"all of {len(listed)} resources lie in {', '.join(sorted(allowed))}"
+
+    def private(self) -> Seen:
+        """Nobody outside reaches the data services."""
+        server = self._id("dbforpostgresql:Server", self._props.names.server)
+        if not way_in.is_closed(self._arm, server):
+            return False, "DatabaseOpen", "the database server lets addresses outside of its network in"
+        for name in (self._props.names.secrets_vault, self._props.names.keys_vault):
+            vault = self._get("keyvault:Vault", name)
+            if (vault.get("properties") or {}).get("publicNetworkAccess") != "Disabled":
+                return False, "VaultOpen", f"the vault {name} has public access"
+        return True, "Private", "database and vaults have no public access"
+
+    def backed_up(self) -> Seen:
+        """The newest backup of the database is young enough."""
+        listed = backups.listed(self._arm, self._id("dbforpostgresql:Server", self._props.names.server))
+        if not listed:
+            return False, "NoBackup", "the server lists no backup"
+        age = self._now - listed[0].finished
+        # Azure takes one a day, at a time of its own.
+        well = age < timedelta(hours=26)
+        return well, "Recent" if well else "TooOld", f"the newest is {_hours(age)} old"
+
+    def _get(self, token: str, name: str) -> dict[str, Any]:
+        return self._arm.get(self._id(token, name), TYPES[f"azure-native:{token}"].version) or {}
+
+    def _id(self, token: str, name: str) -> str:
+        return f"{self._group}/providers/{TYPES[f'azure-native:{token}'].arm_type}/{name}"
+
+
+def look(
+    arm: Arm,
+    props: AzureProps,
+    *,
+    residency: Residency,
+    ca_file: Path | None,
+    now: datetime,
+    drifted: Callable[[], Sequence[str]],
+) -> Sequence[Condition]:
+    """Look at everything, several at once. What cannot be looked at is Unknown."""
+    one = _Look(arm, props, residency=residency, ca_file=ca_file, now=now)
+    looks: dict[str, Callable[[], Seen]] = {
+        "ResourcesReady": one.resources,
+        "ProcessUp": one.site,
+        "ResidencyKept": one.residency,
+        "Private": one.private,
+        "NoDrift": lambda: _no_drift(drifted()),
+    }
+    if props.needs(Service.DATABASE):
+        looks |= {"DatabaseUp": one.database, "BackedUp": one.backed_up}
+    if props.running:
+        looks["Answers"] = one.answers
+    with ThreadPoolExecutor(len(looks)) as pool:
+        seen = dict(zip(looks, pool.map(_guarded, looks.values()), strict=True))
+    return [_condition(name, found, now) for name, found in sorted(seen.items())]
+
+
+def _guarded(act: Callable[[], Seen]) -> Seen | TenantryError:
+    try:
+        return act()
+    except TenantryError as error:
+        return error
+
+
+def _condition(name: str, found: Seen | TenantryError, now: datetime) -> Condition:
+    if isinstance(found, TenantryError):
+        return Condition(
+            type=name, status=Truth.UNKNOWN, reason="CouldNotLook", message=found.message, at=now
+        )
+    good, reason, message = found
+    return Condition(
+        type=name, status=Truth.TRUE if good else Truth.FALSE, reason=reason, message=message, at=now
+    )
+
+
+def _no_drift(changed: Sequence[str]) -> Seen:
+    if changed:
+        return False, "Drifted", "changed by hand: " + ", ".join(changed)
+    return True, "AsDeployed", "nothing was changed by hand"
+
+
+def _hours(age: timedelta) -> str:
+    return f"{age.total_seconds() / 3600:.1f} hours"

@@ -1,0 +1,153 @@
+"""What is looked at before anything is created, all at once: each failure has its remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from tenantry.adapters.azure_arm import Arm
+from tenantry.errors import Problem, TenantryError, UnavailableError
+from tenantry.model.azure_names import AzureNames
+from tenantry.model.azure_types import TYPES
+from tenantry.model.regions import Region
+
+__all__ = ["newest_postgresql", "preflight"]
+
+_OLDEST_POSTGRESQL: Final = 15  # 14 has no support any more
+_SERVERS: Final = TYPES["azure-native:dbforpostgresql:Server"].version
+_PROVIDERS: Final = sorted({kind.arm_type.partition("/")[0] for kind in TYPES.values()})
+
+
+def preflight(arm: Arm, subscription_id: str, region: Region, names: AzureNames | None) -> None:
+    """Look at subscription, providers, region and names.
+
+    Args:
+        arm: Resource Manager.
+        subscription_id: of the subscription.
+        region: where the instance is to live.
+        names: that are to be free; None for an instance that is there already.
+
+    Raises:
+        UnavailableError: something is in the way; every finding is told.
+    """
+    subscription = f"/subscriptions/{subscription_id}"
+    looks: list[Callable[[], Sequence[Problem]]] = [
+        lambda: _providers(arm, subscription),
+        lambda: _region(arm, subscription, region),
+        lambda: _postgresql(arm, subscription, region),
+    ]
+    if names is not None:
+        looks += [
+            lambda: _vault_names(arm, subscription, names),
+            lambda: _server_name(arm, subscription, names),
+        ]
+    with ThreadPoolExecutor(len(looks)) as pool:
+        problems = [one for found in pool.map(_guarded, looks) for one in found]
+    if problems:
+        raise UnavailableError(problems=problems)
+
+
+def newest_postgresql(arm: Arm, subscription_id: str, region: Region) -> str:
+    """Return the newest major version that a region's capabilities list.
+
+    Raises:
+        UnavailableError: none that has support is listed.
+    """
+    offered = _versions(arm, f"/subscriptions/{subscription_id}", region)
+    if not offered:
+        raise UnavailableError(
+            f"{region.name} offers no PostgreSQL from {_OLDEST_POSTGRESQL} on to this subscription",
+            hint="take another region, or ask Microsoft for access to it",
+            code="no-postgresql",
+        )
+    return str(max(offered))
+
+
+def _guarded(look: Callable[[], Sequence[Problem]]) -> Sequence[Problem]:
+    try:
+        return look()
+    except TenantryError as error:
+        return error.problems
+
+
+def _providers(arm: Arm, subscription: str) -> Sequence[Problem]:
+    listed = arm.list(f"{subscription}/providers", "2021-04-01")
+    states = {str(one["namespace"]).lower(): one.get("registrationState") for one in listed}
+    return [
+        Problem(
+            code="provider-not-registered",
+            message=f"the subscription has not registered {name}",
+            hint=f"az provider register --namespace {name}",
+        )
+        for name in _PROVIDERS
+        if states.get(name.lower()) != "Registered"
+    ]
+
+
+def _region(arm: Arm, subscription: str, region: Region) -> Sequence[Problem]:
+    for one in arm.list(f"{subscription}/locations", "2022-12-01"):
+        if one["name"] == region.name:
+            physical = (one.get("metadata") or {}).get("regionType") == "Physical"
+            return [] if physical else [_no_region(region, "is not a physical region")]
+    return [_no_region(region, "is not among the subscription's locations")]
+
+
+def _no_region(region: Region, why: str) -> Problem:
+    return Problem(
+        code="no-region",
+        message=f"{region.name} {why}",
+        hint="ask Microsoft for access to it, or take another: tenantry region list",
+    )
+
+
+def _postgresql(arm: Arm, subscription: str, region: Region) -> Sequence[Problem]:
+    if _versions(arm, subscription, region):
+        return []
+    return [
+        Problem(
+            code="no-postgresql",
+            message=f"{region.name} offers no PostgreSQL from {_OLDEST_POSTGRESQL} on to this subscription",
+            hint="take another region, or ask Microsoft for access to it",
+        )
+    ]
+
+
+def _versions(arm: Arm, subscription: str, region: Region) -> list[int]:
+    path = f"{subscription}/providers/Microsoft.DBforPostgreSQL/locations/{region.name}/capabilities"
+    names = [
+        str(version.get("name", ""))
+        for capability in arm.list(path, _SERVERS)
+        if str(capability.get("restricted", "Disabled")) != "Enabled"
+        for version in capability.get("supportedServerVersions") or []
+    ]
+    return sorted({int(name) for name in names if name.isdecimal() and int(name) >= _OLDEST_POSTGRESQL})
+
+
+def _vault_names(arm: Arm, subscription: str, names: AzureNames) -> Sequence[Problem]:
+    path = f"{subscription}/providers/Microsoft.KeyVault/checkNameAvailability"
+    version = TYPES["azure-native:keyvault:Vault"].version
+    found = []
+    for name in (names.keys_vault, names.secrets_vault):
+        answer = arm.post(path, version, {"name": name, "type": "Microsoft.KeyVault/vaults"})
+        if answer.get("nameAvailable") is False:
+            found.append(_taken(name, str(answer.get("message", ""))))
+    return found
+
+
+def _server_name(arm: Arm, subscription: str, names: AzureNames) -> Sequence[Problem]:
+    path = f"{subscription}/providers/Microsoft.DBforPostgreSQL/checkNameAvailability"
+    answer = arm.post(
+        path, _SERVERS, {"name": names.server, "type": "Microsoft.DBforPostgreSQL/flexibleServers"}
+    )
+    if answer.get("nameAvailable") is False:
+        return [_taken(names.server, str(answer.get("message", "")))]
+    return []
+
+
+def _taken(name: str, why: str) -> Problem:
+    return Problem(
+        code="name-taken",
+        message=f"the name {name} is taken: {why}".rstrip(": "),
+        hint="run the command again: another suffix is drawn for an instance that does not exist yet",
+    )

@@ -1,0 +1,135 @@
+"""What Azure keeps of an erased instance, with the date on which it goes and what is seen of it now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from tenantry.adapters.azure_arm import Arm
+from tenantry.errors import TenantryError
+from tenantry.model.azure_names import AzureNames
+from tenantry.model.status import Presence, Residue
+from tenantry.targets.azure.inventory import DELETED, DeletedKind, kept
+
+__all__ = ["FACT", "SERVER_KEPT", "as_text", "from_text", "look", "of_server"]
+
+FACT: Final = "azure_residues"
+SERVER_KEPT: Final = timedelta(days=5)
+_SERVER: Final = "Microsoft.DBforPostgreSQL/flexibleServers"
+_REMEDIES: Final = {
+    "vault": "a deleted vault, which can be recovered until its date; purge protection forbids to purge it",
+    "workspace": "a deleted workspace: recover it, then delete it with force",
+    "site": "a deleted site with content and settings; nothing shortens the time",
+    "storage account": "a deleted account, emptied before; nothing shortens the time",
+}
+
+
+def of_server(server_id: str, *, deleted_at: datetime) -> Residue:
+    """Return the residue of a database server: backups that Azure keeps and does not list."""
+    return Residue(
+        where=server_id,
+        what="backups of the deleted server, encrypted with a key that was deleted; Azure does not list them",
+        since=deleted_at,
+        until=deleted_at + SERVER_KEPT,
+        type=_SERVER,
+        kind="backup",
+    )
+
+
+def look(
+    arm: Arm, subscription_id: str, names: AzureNames, recorded: Sequence[Residue], *, now: datetime
+) -> Sequence[Residue]:
+    """Return every residue, those recorded before and those that Azure's lists show, as they are seen now."""
+    try:
+        listed = [_of_entry(kind, entry, now=now) for kind, entry in kept(arm, subscription_id, names)]
+    except TenantryError:
+        return [_seen(one, Presence.UNKNOWN) for one in recorded]
+    found = {_key(one): one for one in listed}
+    for one in recorded:
+        if _key(one) not in found:
+            found[_key(one)] = _seen(one, _presence(one, now))
+    return sorted(found.values(), key=lambda one: (one.until or now, one.where))
+
+
+def as_text(residues: Sequence[Residue]) -> str:
+    """Return residues as the text that the register keeps."""
+    rows = [
+        {
+            "where": one.where,
+            "what": one.what,
+            "since": one.since.isoformat(),
+            "until": one.until.isoformat() if one.until else None,
+            "type": one.type,
+            "kind": one.kind,
+            "observed": one.observed,
+        }
+        for one in residues
+    ]
+    return json.dumps(rows, separators=(",", ":"))
+
+
+def from_text(text: str) -> list[Residue]:
+    """Read such a text."""
+    return [
+        Residue(
+            where=row["where"],
+            what=row["what"],
+            since=datetime.fromisoformat(row["since"]),
+            until=datetime.fromisoformat(row["until"]) if row["until"] else None,
+            type=row["type"],
+            kind=row["kind"],
+            observed=Presence(row["observed"]),
+        )
+        for row in json.loads(text or "[]")
+    ]
+
+
+def _of_entry(kind: DeletedKind, entry: Mapping[str, Any], *, now: datetime) -> Residue:
+    properties = entry.get("properties") or {}
+    deleted = next((properties[key] for key in _DELETED_AT if properties.get(key)), None)
+    since = _moment(deleted) or now
+    until = _moment(properties.get(kind.until.rpartition(".")[2])) if kind.until else None
+    return Residue(
+        where=str(properties.get("vaultId") or entry.get("id", "")),
+        what=_REMEDIES[kind.word],
+        since=since,
+        until=until or since + timedelta(days=kind.days),
+        type=kind.arm_type,
+        kind="soft-deleted",
+        observed=Presence.PRESENT,
+    )
+
+
+_DELETED_AT: Final = ("deletionDate", "deletedTimestamp", "deletionTime", "deletedDate")
+
+
+def _presence(one: Residue, now: datetime) -> Presence:
+    """Say what not standing in a list means: gone, but for what no list would show before its date."""
+    if one.type in {kind.arm_type for kind in DELETED}:
+        return Presence.GONE
+    return Presence.GONE if one.until is not None and now >= one.until else Presence.UNKNOWN
+
+
+def _seen(one: Residue, presence: Presence) -> Residue:
+    return Residue(
+        where=one.where,
+        what=one.what,
+        since=one.since,
+        until=one.until,
+        type=one.type,
+        kind=one.kind,
+        observed=presence,
+    )
+
+
+def _key(one: Residue) -> tuple[str, str]:
+    return one.type.lower(), one.where.rpartition("/")[2].lower()
+
+
+def _moment(text: Any) -> datetime | None:
+    if not text:
+        return None
+    found = datetime.fromisoformat(str(text))
+    return found if found.tzinfo else found.astimezone()

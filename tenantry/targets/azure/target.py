@@ -1,0 +1,400 @@
+"""The Azure target: an instance is a resource group, whatever cloud it is in."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from tenantry.adapters import tools
+from tenantry.adapters.engine import Engine
+from tenantry.adapters.master_key import read_master_key
+from tenantry.adapters.register import SqlRegister
+from tenantry.adapters.vault import FileVault
+from tenantry.components.azure.props import AzureProps
+from tenantry.components.azure.tokens import DATA_TOKENS
+from tenantry.errors import DefectError, RefusedError, SpecError, UnavailableError
+from tenantry.model.azure_names import AzureNames, random_suffix
+from tenantry.model.azure_types import TYPES, resource_id
+from tenantry.model.lifecycle import State
+from tenantry.model.profile import Profile, Service
+from tenantry.model.spec import InstanceSpec, Workspace
+from tenantry.model.status import Asset, BackupRecord, Change, ChangeKind, Condition, Evidence, Residue
+from tenantry.ports import Instance, Lease, OnEvent, Request
+from tenantry.stacks.instance import azure_program
+from tenantry.targets.azure import (
+    backups,
+    deploying,
+    erasure,
+    inventory,
+    observing,
+    preflight,
+    residues,
+    values,
+    way_in,
+)
+from tenantry.targets.azure.clients import Clients, Principal
+from tenantry.targets.azure.clouds import access
+from tenantry.targets.generated import new_password
+
+__all__ = ["AzureTarget", "Native"]
+
+Native = Callable[[Clients], AbstractContextManager[Mapping[str, int]]]
+
+_COMPONENTS: Final = "tenantry:azure:"  # type tokens of what components/azure declares
+_STACK_PASSPHRASE: Final = "stack.passphrase"  # noqa: S105 - in a store of its own: it goes last
+_REGION: Final = "azure_region"
+_OFFERED: Final = frozenset({Service.DATABASE, Service.FOLDERS})
+
+
+class AzureTarget:
+    """Implements ``tenantry.ports.Target`` for the cloud that the workspace names."""
+
+    def __init__(
+        self,
+        *,
+        workspace: Workspace,
+        register: SqlRegister,
+        vault: Callable[[str], FileVault],
+        native: Native,
+    ) -> None:
+        """Make a target; Azure is not asked for anything yet.
+
+        Args:
+            workspace: with its block ``azure``.
+            register: the system of record; what is decided once goes there before it is used.
+            vault: the secrets of an instance, by opaque name.
+            native: lends the engine the provider azure-native, where it does not start one itself.
+        """
+        self.workspace = workspace
+        self.register = register
+        self.vault = vault
+        self._native = native
+        self._engines: list[Engine] = []
+
+    @cached_property
+    def clients(self) -> Clients:
+        """The clients of the workspace's subscription."""
+        if self.workspace.azure is None:
+            raise DefectError("a target for Azure in a workspace without it")  # checked before
+        return Clients(access(self.workspace.azure, private=self.workspace.private))
+
+    # --- the journeys' side ---
+
+    def check(self, spec: InstanceSpec, profile: Profile) -> None:
+        """Raise for what Azure cannot hold, and for what preflight finds."""
+        self.check_offline(spec, profile)
+        clients = self.clients
+        # The names of one that is there are its own; a new one's are drawn when it is recorded.
+        preflight.preflight(clients.arm, clients.access.subscription_id, values.region_of(spec), None)
+
+    def check_offline(self, spec: InstanceSpec, profile: Profile) -> None:
+        """Raise for what can be said without asking Azure."""
+        missing = sorted(profile.services - _OFFERED)
+        if missing:
+            raise SpecError(
+                f"{spec.name} needs {', '.join(missing)}, which is not built for Azure yet",
+                hint="take another profile; docs/explanation/what-is-not-there.md has the list",
+                where=spec.where,
+                code="service-missing",
+            )
+        if self.workspace.azure is None:
+            raise SpecError(
+                "the workspace does not say which Azure it works on",
+                hint="add a block azure to tenantry.yaml: cloud, subscription, directory",
+                where=spec.where,
+                code="no-azure",
+            )
+        tools.find_engine()
+        if profile.runtime.name != "none":
+            tools.find_runtime(profile.runtime.name, profile.runtime.version)
+        read_master_key(self.workspace.master_key_file)
+        found = self.register.find(spec.name)
+        living = found if found is not None and found.erased_at is None else None
+        made_in = living.facts.get(_REGION, "") if living else ""
+        region = values.region_of(spec)
+        if made_in and made_in != region.name:
+            raise RefusedError(
+                f"{spec.name} lives in {made_in}; its data do not move to {region.name} by a deploy",
+                hint="write the old region, or erase it and deploy anew",
+                where=spec.where,
+                code="region-changed",
+            )
+
+    def preview(self, request: Request, on_event: OnEvent) -> Sequence[Change]:
+        """Return what apply would change. An instance that is not recorded leaves no trace."""
+        request = self._decided(request, record=False)
+        new = not self._make_engine({}).exists(request.instance.opaque)
+        props = self._props(request, secrets=values.made_up_secrets(request.profile) if new else None)
+        with self._engine() as engine:
+            changes = engine.preview(
+                request.instance.opaque,
+                azure_program(props),
+                passphrase=new_password() if new else self._passphrase(request.instance),
+                on_event=on_event,
+                refresh=not new,
+            )
+        return _real(changes)
+
+    def apply(self, request: Request, lease: Lease, on_event: OnEvent) -> Mapping[str, str]:
+        """Make the instance what the spec asks for; return observed facts."""
+        request = self._decided(request, record=True, operation=lease.operation.id)
+        instance = request.instance
+        secrets = values.ensure_secrets(self.vault(instance.opaque), request.profile)
+        with self._engine() as engine:
+            for holder in engine.break_lock(instance.opaque):
+                lease.evidence(f"took over the engine's lock of a dead process: {holder}")
+            lease.check()
+            props = self._props(request, secrets=secrets)
+            if request.profile.services & {Service.DATABASE}:
+                way_in.shut(self.clients.arm, self.server_id(instance))  # what a killed run left open
+            lease.intent(f"engine up, stack {instance.opaque}")
+            result = engine.up(
+                instance.opaque,
+                azure_program(props),
+                passphrase=self._passphrase(instance),
+                on_event=on_event,
+                adopt=self._find_made,
+            )
+        changed = [change for change in result.changes if change.kind is not ChangeKind.SAME]
+        lease.evidence(f"engine up: {len(changed)} of {len(result.changes)} resources changed")
+        deploying.finish(self.clients, props, secrets, lease=lease, on_event=on_event)
+        self.register.update(instance.name, url=props.url)
+        return {**instance.facts, **deploying.facts(props, self.clients)}
+
+    def drift(self, request: Request, on_event: OnEvent) -> Sequence[Change]:
+        """Return what was changed by hand since the last apply."""
+        with self._engine() as engine:
+            if not engine.exists(request.instance.opaque):
+                raise UnavailableError(
+                    f"the engine has no record of {request.instance.name} to compare with",
+                    hint=f"deploy it (again): tenantry instance deploy {request.instance.name}",
+                    code="no-stack",
+                )
+            changes = engine.drift(
+                request.instance.opaque, passphrase=self._passphrase(request.instance), on_event=on_event
+            )
+        return _real(changes)
+
+    def probe(self, request: Request) -> Sequence[Condition]:
+        """Look at the instance and say how it is."""
+        return observing.look(
+            self.clients.arm,
+            self._props(request),
+            residency=request.spec.residency,
+            ca_file=self.clients.access.cloud.ca_file,
+            now=self.clients.now(),
+            drifted=lambda: [
+                one.name for one in self.drift(request, lambda _: None) if one.kind is not ChangeKind.SAME
+            ],
+        )
+
+    def suspend(self, request: Request, lease: Lease, on_event: OnEvent) -> None:
+        """Stop the site; the rest goes on."""
+        self._with_state(request, State.SUSPENDED, lease, on_event)
+
+    def resume(self, request: Request, lease: Lease, on_event: OnEvent) -> None:
+        """Start the site again."""
+        self._with_state(request, State.ACTIVE, lease, on_event)
+
+    def back_up(self, request: Request, lease: Lease, on_event: OnEvent) -> Sequence[BackupRecord]:
+        """Take an on-demand backup of the database."""
+        return backups.back_up(
+            self.clients.arm,
+            self.server_id(request.instance),
+            now=self.clients.now(),
+            lease=lease,
+            on_event=on_event,
+        )
+
+    def lacks_backup(self, request: Request) -> bool:
+        """Say whether the server lists no backup yet."""
+        return Service.DATABASE in request.profile.services and not self.backups(request)
+
+    def backups(self, request: Request) -> Sequence[BackupRecord]:
+        """Return the backups that the server lists, newest first."""
+        return backups.listed(self.clients.arm, self.server_id(request.instance))
+
+    def logs(self, request: Request, *, process: str, lines: int) -> Sequence[str]:
+        """Return the last lines of the site's log. A site has one log for all of its processes."""
+        del process
+        return deploying.log_lines(self.clients, self._props(request), lines=lines)
+
+    def execute(self, request: Request, command: Sequence[str]) -> int:
+        """Refuse: nothing runs a command inside of an instance on Azure yet."""
+        del request, command
+        raise RefusedError(
+            "commands inside of an instance on Azure are not built yet",
+            hint="docs/explanation/what-is-not-there.md has the list",
+            code="not-on-azure",
+        )
+
+    def inventory(self, instance: Instance) -> frozenset[Asset]:
+        """Return every asset of the instance that a look at Azure shows."""
+        return inventory.inventory(
+            self.clients.arm, self.clients.access.subscription_id, self.names(instance)
+        )
+
+    def erase_steps(self, instance: Instance) -> Sequence[erasure.Step]:
+        """Return the steps of erasure, in order."""
+        return erasure.erase_steps(self, instance)
+
+    def prove_absent(self, instance: Instance, known: frozenset[Asset]) -> Sequence[Evidence]:
+        """Look again at Azure's lists for what was known and for strays."""
+        return inventory.prove_absent(
+            self.clients.arm,
+            self.clients.access.subscription_id,
+            self.names(instance),
+            known,
+            now=self.clients.now(),
+        )
+
+    def now(self, instance: Instance) -> datetime:
+        """Return the cloud's time."""
+        del instance
+        return self.clients.now()
+
+    def residues(self, instance: Instance) -> Sequence[Residue]:
+        """Look for what Azure keeps of the instance."""
+        current = self.register.find(instance.opaque) or instance
+        return residues.look(
+            self.clients.arm,
+            self.clients.access.subscription_id,
+            self.names(instance),
+            residues.from_text(current.facts.get(residues.FACT, "")),
+            now=self.clients.now(),
+        )
+
+    # --- what the parts of this target share ---
+
+    def interrupt(self) -> None:
+        """Ask the running engine to finish what it does and to start nothing new."""
+        for engine in self._engines:
+            engine.interrupt()
+
+    def names(self, instance: Instance) -> AzureNames:
+        """Return the names of everything that the instance consists of."""
+        return values.names_of(instance, instance.facts[_REGION])
+
+    def server_id(self, instance: Instance) -> str:
+        """Return the id of the database server."""
+        names = self.names(instance)
+        inputs = {"resourceGroupName": names.resource_group, "serverName": names.server}
+        token = "azure-native:dbforpostgresql:Server"  # noqa: S105 - a type's token
+        return resource_id(token, inputs, self.clients.access.subscription_id)
+
+    def lock_ids(self, instance: Instance) -> frozenset[str]:
+        """Return the ids of the locks that the engine made, in lower case."""
+        made = self._make_engine({}).resources(instance.opaque)
+        return frozenset(one.id.lower() for one in made if one.type.endswith(":ManagementLockByScope"))
+
+    def stack_vault(self, instance: Instance) -> FileVault:
+        """The store of the stack's passphrase alone: it is destroyed last."""
+        return self.vault(f"{instance.opaque}-stack")
+
+    def remove_stack(self, instance: Instance) -> None:
+        """Remove the stack with its history; what it knew of was deleted and looked for."""
+        engine = self._make_engine({})
+        engine.break_lock(instance.opaque)
+        engine.remove(instance.opaque, although_full=True)
+
+    def record_residue(self, instance: Instance, one: Residue) -> None:
+        """Keep a residue that no list will show."""
+        current = self.register.find(instance.opaque) or instance
+        known = [
+            old for old in residues.from_text(current.facts.get(residues.FACT, "")) if old.where != one.where
+        ]
+        self._keep(current, [*known, one])
+
+    def record_residues(self, instance: Instance) -> None:
+        """Keep all residues as they are seen now."""
+        self._keep(self.register.find(instance.opaque) or instance, self.residues(instance))
+
+    # --- parts of these ---
+
+    def _keep(self, instance: Instance, found: Sequence[Residue]) -> None:
+        self.register.update(
+            instance.opaque, facts={**instance.facts, residues.FACT: residues.as_text(found)}
+        )
+
+    def _decided(self, request: Request, *, record: bool, operation: str = "") -> Request:
+        """Return the request with what is decided once for an instance; record it before it is used."""
+        instance = request.instance
+        if values.SUFFIX in instance.facts:
+            return request
+        region = values.region_of(request.spec)
+        clients = self.clients
+        facts = {
+            **instance.facts,
+            values.SUFFIX: random_suffix(),
+            values.OPERATION: operation,
+            values.VERSION: preflight.newest_postgresql(clients.arm, clients.access.subscription_id, region),
+            _REGION: region.name,
+        }
+        if record:
+            instance = self.register.update(instance.name, facts=facts)
+        instance = dataclasses.replace(instance, facts=facts)
+        preflight.preflight(clients.arm, clients.access.subscription_id, region, self.names(instance))
+        return dataclasses.replace(request, instance=instance)
+
+    def _props(self, request: Request, *, secrets: Mapping[str, str] | None = None) -> AzureProps:
+        if secrets is None:
+            secrets = values.ensure_secrets(self.vault(request.instance.opaque), request.profile)
+        return values.azure_props(
+            request,
+            workspace=self.workspace,
+            access=self.clients.access,
+            principal=self._principal,
+            secrets=secrets,
+        )
+
+    @cached_property
+    def _principal(self) -> Principal:
+        return self.clients.principal
+
+    def _with_state(self, request: Request, state: State, lease: Lease, on_event: OnEvent) -> None:
+        wanted = dataclasses.replace(request, instance=dataclasses.replace(request.instance, state=state))
+        self.apply(wanted, lease, on_event)
+
+    def _find_made(self, token: str, inputs: Mapping[str, object]) -> str:
+        """Return the id of a resource whose create was interrupted, "" if it was not made."""
+        if token not in TYPES:
+            return ""
+        identity = resource_id(token, inputs, self.clients.access.subscription_id)
+        made = self.clients.arm.get(identity, TYPES[token].version)
+        return identity if made is not None else ""
+
+    def _passphrase(self, instance: Instance) -> str:
+        store = self.stack_vault(instance)
+        return store.ensure({_STACK_PASSPHRASE: new_password})[_STACK_PASSPHRASE]
+
+    @contextmanager
+    def _engine(self) -> Iterator[Engine]:
+        with self._native(self.clients) as providers:
+            engine = self._make_engine(providers)
+            self._engines.append(engine)
+            try:
+                yield engine
+            finally:
+                self._engines.remove(engine)
+
+    def _make_engine(self, providers: Mapping[str, int]) -> Engine:
+        place: Path = self.workspace.private / "engine"
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Engine(
+            tools.find_engine(),
+            home=place / "home",
+            state_folder=place / "state",
+            providers=providers,
+            holds_data=lambda token: token in DATA_TOKENS,
+            parallel=32,  # most of a create is waiting
+        )
+
+
+def _real(changes: Sequence[Change]) -> Sequence[Change]:
+    """Leave out the components: they only group resources, nothing of them is on Azure."""
+    return [change for change in changes if not change.type.startswith(_COMPONENTS)]

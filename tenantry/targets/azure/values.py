@@ -1,0 +1,132 @@
+"""From spec, register and vault to what the components are told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from tenantry.components.azure.props import ADMINISTRATOR, APP_PASSWORD, AzureProps, Suffixes
+from tenantry.config.profile import resolved_settings
+from tenantry.config.regions import catalogue, region_code
+from tenantry.errors import DefectError
+from tenantry.model.azure_names import AzureNames, client_code
+from tenantry.model.azure_sizes import AZURE_SIZES
+from tenantry.model.lifecycle import State
+from tenantry.model.profile import Profile
+from tenantry.model.regions import Region
+from tenantry.model.spec import InstanceSpec, Workspace
+from tenantry.ports import Instance, Request, SecretStore
+from tenantry.targets.azure.clients import Principal
+from tenantry.targets.azure.clouds import Access
+from tenantry.targets.generated import new_password, variable_makers
+
+__all__ = [
+    "ADMINISTRATOR",
+    "ADMINISTRATOR_PASSWORD",
+    "DEPLOY_PASSWORD",
+    "OPERATION",
+    "SUFFIX",
+    "VERSION",
+    "azure_props",
+    "ensure_secrets",
+    "made_up_secrets",
+    "names_of",
+    "region_of",
+]
+
+ADMINISTRATOR_PASSWORD: Final = "database.administrator.password"  # noqa: S105 - names of secrets
+DEPLOY_PASSWORD: Final = "database.deploy.password"  # noqa: S105
+_OWN: Final = (ADMINISTRATOR_PASSWORD, DEPLOY_PASSWORD, APP_PASSWORD)
+
+# Facts of an instance, decided once when it is created and kept until it is erased.
+SUFFIX: Final = "azure_suffix"
+OPERATION: Final = "azure_operation"  # that created it
+VERSION: Final = "azure_postgresql"
+
+
+def region_of(spec: InstanceSpec) -> Region:
+    """Return the region that a spec asks for."""
+    if spec.azure is None:
+        raise DefectError(f"{spec.name} has no placement on Azure")
+    found = catalogue().find(spec.azure.region)
+    if found is None:
+        raise DefectError(f"{spec.azure.region} is not in the catalogue")  # the spec was checked
+    return found
+
+
+def names_of(instance: Instance, region: str) -> AzureNames:
+    """Return the names of everything that an instance consists of."""
+    return AzureNames.of(client_code(instance.name), region_code(region), instance.facts[SUFFIX])
+
+
+def azure_props(
+    request: Request,
+    *,
+    workspace: Workspace,
+    access: Access,
+    principal: Principal,
+    secrets: Mapping[str, str],
+) -> AzureProps:
+    """Return the props of the instance's program; the instance's facts must be there."""
+    spec, profile, instance = request.spec, request.profile, request.instance
+    settings = workspace.azure
+    region = region_of(spec)
+    if settings is None or spec.azure is None:
+        raise DefectError(f"{spec.name} has no placement on Azure")
+    facts, code = instance.facts, client_code(instance.name)
+    return AzureProps(
+        instance=spec.name,
+        names=names_of(instance, region.name),
+        region=region,
+        pair=catalogue().find(region.pair) if region.pair else None,
+        placement=spec.azure,
+        subscription_id=access.subscription_id,
+        directory_id=access.directory_id,
+        tags={"instance": instance.opaque, "client": code, "operation": facts.get(OPERATION, "")},
+        sizes=AZURE_SIZES[spec.size],
+        profile=profile,
+        version=spec.version or profile.version,
+        hostname=spec.hostname,
+        settings=resolved_settings(profile, spec, workspace),
+        secrets={name: value for name, value in secrets.items() if name not in _OWN or name == APP_PASSWORD},
+        administrator_password=secrets[ADMINISTRATOR_PASSWORD],
+        log_retention_days=spec.log_retention_days,
+        emails=settings.emails or (workspace.contact,),
+        webhook=settings.webhook,
+        monthly_budget=settings.monthly_budget,
+        budget_start=f"{instance.created_at:%Y-%m}-01T00:00:00Z",
+        running=instance.state is not State.SUSPENDED,
+        rehearsal=access.cloud.rehearsal,
+        expected_health=profile.health.path,
+        principal_id=principal.object_id,
+        principal_type=principal.kind,
+        suffixes=_suffixes(access),
+        postgres_version=facts.get(VERSION, "17"),
+    )
+
+
+def ensure_secrets(store: SecretStore, profile: Profile) -> Mapping[str, str]:
+    """Make what is missing of the instance's secrets; return all of them."""
+    already = dict.fromkeys(store.names(), new_password)  # never called: they are there
+    return store.ensure({**already, **dict.fromkeys(_OWN, _database_password), **variable_makers(profile)})
+
+
+def made_up_secrets(profile: Profile) -> Mapping[str, str]:
+    """Return a value for each secret, for a preview of an instance that is not there; none is kept."""
+    makers = dict.fromkeys((*_OWN, *(v.name for v in profile.variables)), _database_password)
+    return {name: make() for name, make in {**makers, **variable_makers(profile)}.items()}
+
+
+def _database_password() -> str:
+    """Return a password with the classes of characters that Azure asks for."""
+    return f"Aa1-{new_password()}"
+
+
+def _suffixes(access: Access) -> Suffixes:
+    cloud = access.cloud
+    return Suffixes(
+        vault=cloud.vault_suffix,
+        postgres=cloud.postgres_suffix,
+        sites=cloud.sites_suffix,
+        blob=cloud.blob_suffix,
+    )
