@@ -75,11 +75,15 @@ class Credentials(pulumi.ComponentResource):
         made = [self._secret(name, value) for name, value in sorted(secrets.items())]
         doors = [
             PrivateEndpoint(
-                props, group, net, Link(name=called, resource_id=vault.id, kind="vault"), opts=mine
+                props,
+                group,
+                net,
+                Link(title=title, name=called, resource_id=vault.id, kind="vault"),
+                opts=mine,
             )
-            for called, vault in (
-                (props.names.keys_vault, self.keys_vault),
-                (props.names.secrets_vault, self.secrets_vault),
+            for title, called, vault in (
+                ("keys-vault", props.names.keys_vault, self.keys_vault),
+                ("secrets-vault", props.names.secrets_vault, self.secrets_vault),
             )
         ]
         self.readable: Sequence[pulumi.Resource] = [may_read, *made, *doors]

@@ -91,7 +91,7 @@ class Database(pulumi.ComponentResource):
             props,
             group,
             net,
-            Link(name=props.names.server, resource_id=self.server.id, kind="postgres"),
+            Link(title="server", name=props.names.server, resource_id=self.server.id, kind="postgres"),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[last]),
         )
         self.register_outputs({})

@@ -21,6 +21,7 @@ _SUBRESOURCES = {"vault": "vault", "postgres": "postgresqlServer", "blob": "blob
 class Link:
     """A data service that is reached through a private endpoint."""
 
+    title: str  # "secrets-vault"
     name: str  # of the resource
     resource_id: pulumi.Input[str]
     kind: str  # a key of the table above
@@ -135,11 +136,11 @@ class PrivateEndpoint(pulumi.ComponentResource):
         *,
         opts: pulumi.ResourceOptions,
     ) -> None:
-        super().__init__("tenantry:azure:PrivateEndpoint", f"endpoint-{link.name}", None, opts)
+        super().__init__("tenantry:azure:PrivateEndpoint", f"endpoint-{link.title}", None, opts)
         name = props.names.endpoint(link.name)
         mine = pulumi.ResourceOptions(parent=self)
         self.endpoint = network.PrivateEndpoint(
-            f"endpoint-{link.name}",
+            f"endpoint-{link.title}",
             resource_group_name=group,
             private_endpoint_name=name,
             location=props.region.name,
@@ -155,7 +156,7 @@ class PrivateEndpoint(pulumi.ComponentResource):
             opts=mine,
         )
         self.names = network.PrivateDnsZoneGroup(
-            f"endpoint-names-{link.name}",
+            f"endpoint-names-{link.title}",
             resource_group_name=group,
             private_endpoint_name=self.endpoint.name,
             private_dns_zone_group_name="default",

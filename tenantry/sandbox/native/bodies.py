@@ -112,6 +112,8 @@ _WHOLE: Final = frozenset(
         "azure-native:web:WebAppApplicationSettings",
     }
 )
+# Given as ``properties``, told flat; told whole as well, so that drift can be seen.
+_BOTH: Final = frozenset({"azure-native:keyvault:Key"})
 # Maps whose keys are somebody's own words.
 _FREE: Final = frozenset({"tags", "metadata", "userAssignedIdentities"})
 
@@ -137,7 +139,7 @@ def from_body(token: str, body: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     deep = _renamer({wire: name for name, wire in _DEEP.get(token, {}).items()})
     top = {wire: name for name, wire in _TOP.get(token, {}).items()}
-    inner = {} if token in _WHOLE else body.get("properties") or {}
+    inner = {} if token in _WHOLE - _BOTH else body.get("properties") or {}
     for key, value in inner.items():
         name = top.get(key, key)
         found[name] = _nested(value, name, deep, _unpack_parts(token))

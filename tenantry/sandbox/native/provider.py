@@ -21,8 +21,9 @@ from tenantry.errors import DefectError
 from tenantry.model.azure_types import TYPES
 from tenantry.providers import base
 from tenantry.providers.base import Provider, abort, told
-from tenantry.providers.wire import from_wire, to_wire
+from tenantry.providers.wire import Properties, from_wire, to_wire
 from tenantry.sandbox.native.azure import Azure, Caller, DataPlane
+from tenantry.sandbox.native.bodies import from_body, to_body
 from tenantry.sandbox.native.changes import differences, observed_inputs, replaces
 
 __all__ = ["VERSION", "NativeProvider", "serve"]
@@ -100,7 +101,7 @@ class NativeProvider(Provider):
         """Make it, unless this is a preview."""
         token, news = self._token(request, context), from_wire(request.properties)
         if request.preview:
-            return provider_pb2.CreateResponse(properties=to_wire(news.values, unknown=news.unknown))
+            return provider_pb2.CreateResponse(properties=_planned(token, news))
         self._open(context)
         with told(context, token, lambda outputs: _state(token, outputs)):
             identity, outputs = self._azure.create(token, news.values)
@@ -125,12 +126,8 @@ class NativeProvider(Provider):
         token, news = self._token(request, context), from_wire(request.news)
         if request.preview:
             olds = from_wire(request.olds).values
-            kept: dict[str, Any] = {
-                key: olds[key] for key in ("name", "location", "id", "type") if key in olds
-            }
-            return provider_pb2.UpdateResponse(
-                properties=to_wire({**kept, **news.values}, unknown=news.unknown)
-            )
+            kept = {key: olds[key] for key in ("name", "location", "id", "type") if key in olds}
+            return provider_pb2.UpdateResponse(properties=_planned(token, news, kept))
         self._open(context)
         with told(context, token):
             outputs = self._azure.update(token, request.id, news.values)
@@ -178,6 +175,12 @@ def _name_key(token: str) -> str:
     """Return the input that holds a resource's own name, "" if it has none to choose."""
     last = TYPES[token].names[-1]
     return "" if last.startswith("=") else last
+
+
+def _planned(token: str, news: Properties, kept: Mapping[str, Any] | None = None) -> Any:
+    """Return what a preview tells: the inputs in the form that outputs have."""
+    told_as = from_body(token, to_body(token, news.values))
+    return to_wire({**(kept or {}), **news.values, **told_as}, unknown=news.unknown)
 
 
 def _state(token: str, outputs: Mapping[str, Any]) -> Any:

@@ -267,7 +267,9 @@ class Cluster:
             raise FailedError(f"{program} failed: {done.stderr.strip()[-300:]}")
 
     def _own(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.parent.chmod(0o711)  # whatever the umask: the cluster's user passes through
+        folder.mkdir(exist_ok=True)
         if os.geteuid() == 0:
             shutil.chown(folder, self._owner, pwd.getpwnam(self._owner).pw_gid)
         folder.chmod(0o700)

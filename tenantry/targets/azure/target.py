@@ -151,7 +151,8 @@ class AzureTarget:
             lease.check()
             props = self._props(request, secrets=secrets)
             if request.profile.services & {Service.DATABASE}:
-                way_in.shut(self.clients.arm, self.server_id(instance))  # what a killed run left open
+                # What a killed run left open.
+                way_in.shut(self.clients.arm, self.server_id(instance), lease)
             lease.intent(f"engine up, stack {instance.opaque}")
             result = engine.up(
                 instance.opaque,

@@ -113,8 +113,8 @@ def ensure_secrets(store: SecretStore, profile: Profile) -> Mapping[str, str]:
 
 def made_up_secrets(profile: Profile) -> Mapping[str, str]:
     """Return a value for each secret, for a preview of an instance that is not there; none is kept."""
-    makers = dict.fromkeys((*_OWN, *(v.name for v in profile.variables)), _database_password)
-    return {name: make() for name, make in {**makers, **variable_makers(profile)}.items()}
+    makers = {**dict.fromkeys(_OWN, _database_password), **variable_makers(profile)}
+    return {name: make() for name, make in makers.items()}
 
 
 def _database_password() -> str:

@@ -23,6 +23,7 @@ __all__ = ["is_closed", "opened", "shut"]
 
 _RULE: Final = "tenantry-operator"
 _VERSION: Final = TYPES["azure-native:dbforpostgresql:Server"].version
+_LOCKS: Final = TYPES["azure-native:authorization:ManagementLockByScope"].version
 _PATIENCE_SECONDS: Final = 180.0
 _ADDRESS: Final = re.compile(r'no pg_hba\.conf entry for host "([0-9.]+)"')
 
@@ -48,16 +49,17 @@ def opened(arm: Arm, server_id: str, door: Door, lease: Lease, on_event: OnEvent
         yield
     finally:
         on_event(Event(text="closing the private way in"))
-        shut(arm, server_id)
+        shut(arm, server_id, lease)
         lease.evidence("way in: withdrawn, and seen to be closed")
 
 
-def shut(arm: Arm, server_id: str) -> None:
+def shut(arm: Arm, server_id: str, lease: Lease) -> None:
     """Withdraw what an operation allowed, and look that it is so. A server that is gone is closed."""
     if arm.get(server_id, _VERSION) is None:
         return
-    arm.delete(f"{server_id}/firewallRules/{_RULE}", _VERSION)
     _set_public(arm, server_id, enabled=False)
+    if arm.get(f"{server_id}/firewallRules/{_RULE}", _VERSION) is not None:
+        _delete_rule(arm, server_id, lease)
     if not is_closed(arm, server_id):
         raise FailedError(
             f"the private way into {server_id.rpartition('/')[2]} is still open",
@@ -74,6 +76,25 @@ def is_closed(arm: Arm, server_id: str) -> bool:
     network = server["properties"].get("network") or {}
     rules = arm.list(f"{server_id}/firewallRules", _VERSION)
     return network.get("publicNetworkAccess") == "Disabled" and not rules
+
+
+def _delete_rule(arm: Arm, server_id: str, lease: Lease) -> None:
+    """Delete the rule. A delete lock of the server forbids that, too: it is lifted, and put back."""
+    locks = [
+        one
+        for one in arm.list(f"{server_id}/providers/Microsoft.Authorization/locks", _LOCKS)
+        if one["id"].lower().startswith(f"{server_id}/providers/microsoft.authorization/locks/".lower())
+    ]
+    for lock in locks:
+        lease.intent(f"way in: lift the lock {lock['name']} for a moment")
+        arm.delete(lock["id"], _LOCKS)
+    try:
+        arm.delete(f"{server_id}/firewallRules/{_RULE}", _VERSION)
+    finally:
+        for lock in locks:
+            kept = {key: lock["properties"][key] for key in ("level", "notes") if key in lock["properties"]}
+            arm.put(lock["id"], _LOCKS, {"properties": kept})
+            lease.evidence(f"way in: the lock {lock['name']} is back")
 
 
 def _set_public(arm: Arm, server_id: str, *, enabled: bool) -> None:
