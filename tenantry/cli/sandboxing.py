@@ -122,9 +122,10 @@ def fault_request(kind: str, values: Sequence[str], *, match: str) -> tuple[str,
         )
     if len(values) != len(needs):
         raise UsageError(
-            f"{kind} needs {' and '.join(needs) or 'nothing more'}", hint="tenantry sandbox faults --help",
+            f"{kind} needs {' and '.join(needs) or 'nothing more'}",
+            hint="tenantry sandbox faults --help",
             code="fault-values",
-        )  # fmt: skip
+        )
     told = dict(zip(needs, values, strict=True))
     if kind in {"list", "clear"}:
         return f"/faults/{kind}", {}

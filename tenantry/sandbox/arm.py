@@ -10,10 +10,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tenantry.sandbox import ids
 from tenantry.sandbox.answers import Answer, fault_answer
 from tenantry.sandbox.arm_deleted import Deleted
 from tenantry.sandbox.arm_groups import Groups
+from tenantry.sandbox.arm_offers import Offers
 from tenantry.sandbox.arm_resources import Call, Resources
 from tenantry.sandbox.arm_subscription import Subscription
 from tenantry.sandbox.cloud import SandboxCloud
@@ -38,6 +38,7 @@ class ResourceManager:
         self._groups = Groups(cloud, self._resources)
         self._deleted = Deleted(cloud, self._resources)
         self._subscription = Subscription(cloud)
+        self._offers = Offers(cloud)
 
     async def __call__(self, request: Request) -> Response:
         """Answer a request."""
@@ -57,8 +58,11 @@ class ResourceManager:
         if (found := _OPERATIONS.search(path)) is not None:
             return self._operation(found[1].lower(), found[2].lower(), path, request.url.query)
         if not version:
-            raise ArmFault(400, "MissingApiVersionParameter", "The api-version query parameter (?api-version=) "
-                           "is required for all requests.")  # fmt: skip
+            raise ArmFault(
+                400,
+                "MissingApiVersionParameter",
+                "The api-version query parameter (?api-version=) is required for all requests.",
+            )
         if not _VERSION.match(version):
             raise ArmFault(400, "InvalidApiVersionParameter", f"The api-version '{version}' is invalid.")
         call = Call(
@@ -70,7 +74,7 @@ class ResourceManager:
             headers={name.lower(): value for name, value in request.headers.items()},
         )
         self._check_subscription(path)
-        for part in (self._subscription, self._deleted, self._groups):
+        for part in (self._subscription, self._offers, self._deleted, self._groups):
             if (answer := part.answer(call)) is not None:
                 return answer
         return self._resources.answer(call)
@@ -107,5 +111,6 @@ def _json(raw: bytes) -> Any:
     try:
         return json.loads(raw)
     except ValueError:
-        raise ArmFault(400, "InvalidRequestContent", "The request content was invalid and could not be "
-                       "deserialized.") from None  # fmt: skip
+        raise ArmFault(
+            400, "InvalidRequestContent", "The request content was invalid and could not be deserialized."
+        ) from None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from tenantry.sandbox import ids
 from tenantry.sandbox.answers import Answer
 from tenantry.sandbox.arm_resources import Call, Resources
-from tenantry.sandbox import ids
 from tenantry.sandbox.cloud import SandboxCloud
 from tenantry.sandbox.kinds import ArmFault
 from tenantry.sandbox.styles import Way
 
 __all__ = ["Deleted"]
 
+_SOON = 0.2  # seconds in which a purge is refused, if it is
 _TYPES = {
     "microsoft.keyvault/deletedvaults": "Microsoft.KeyVault/vaults",
     "microsoft.operationalinsights/deletedworkspaces": "Microsoft.OperationalInsights/workspaces",
@@ -39,17 +40,8 @@ class Deleted:
         if type_ is None:
             return None
         kind = self._cloud.kind(type_)
-        if call.method == "POST" and len(types) == 2 and types[1].lower() == "purge":  # noqa: PLR2004
-            operation = self._resources.operations.begin(
-                "POST", call.path, lambda: kind.purge(self._cloud, location, names[0])
-            )
-            operation.over.wait(0.2)
-            if operation.error is not None:
-                raise ArmFault(operation.http, operation.error["code"], operation.error["message"])
-            where = f"/subscriptions/{self._cloud.identity.subscription_id}/providers/{type_}/{names[0]}"
-            return Answer(
-                202, None, self._resources.operation_headers(operation, where, Way.LOCATION, call.version)
-            )
+        if call.method == "POST" and [one.lower() for one in types[1:]] == ["purge"]:
+            return self._purge(call, type_, location, names[0])
         if call.method != "GET":
             raise ArmFault(405, "MethodNotAllowed", f"{call.method} is not for what was deleted.")
         found = kind.deleted(self._cloud, location)
@@ -64,3 +56,15 @@ class Deleted:
         raise ArmFault(
             404, f"Deleted{types[0][7:-1].capitalize()}NotFound", f"There is no deleted {names[0]}."
         )
+
+    def _purge(self, call: Call, type_: str, location: str, name: str) -> Answer:
+        kind = self._cloud.kind(type_)
+        operation = self._resources.operations.begin(
+            "POST", call.path, lambda: kind.purge(self._cloud, location, name)
+        )
+        operation.over.wait(_SOON)
+        if operation.error is not None:
+            raise ArmFault(operation.http, operation.error["code"], operation.error["message"])
+        where = f"/subscriptions/{self._cloud.identity.subscription_id}/providers/{type_}/{name}"
+        headers = self._resources.operation_headers(operation, where, Way.LOCATION, call.version)
+        return Answer(202, None, headers)

@@ -82,10 +82,14 @@ class Resources:
             return spelled
         spaces = {one.partition("/")[0].lower() for one in self._cloud.known_types()}
         if target.namespace.lower() not in spaces:
-            raise ArmFault(404, "InvalidResourceNamespace", f"The resource namespace '{target.namespace}' is "
-                           "invalid.")  # fmt: skip
-        raise ArmFault(404, "InvalidResourceType", f"The resource type '{target.type}' could not be found in "
-                       f"the namespace '{target.namespace}'.")  # fmt: skip
+            raise ArmFault(
+                404, "InvalidResourceNamespace", f"The resource namespace '{target.namespace}' is invalid."
+            )
+        raise ArmFault(
+            404,
+            "InvalidResourceType",
+            f"The resource type '{target.type}' could not be found in the namespace '{target.namespace}'.",
+        )
 
     def read(self, resource_id: str) -> Answer:
         """Answer GET."""
@@ -103,8 +107,12 @@ class Resources:
             raise _no_group(group)
         parts = ids.parse(resource_id)
         what = f"{parts.type}/{parts.names[-1]}" if parts else resource_id
-        raise ArmFault(404, "ResourceNotFound", f"The Resource '{what}' under resource group "
-                       f"'{group.rpartition('/')[2] or '<null>'}' was not found.")  # fmt: skip
+        raise ArmFault(
+            404,
+            "ResourceNotFound",
+            f"The Resource '{what}' under resource group "
+            f"'{group.rpartition('/')[2] or '<null>'}' was not found.",
+        )
 
     def fresh(self, resource: Resource) -> Resource:
         """Return a resource as it is now; one that is being worked on, as it was said to be."""
@@ -246,6 +254,7 @@ class Resources:
                 return Answer(204, None)
             locks.check_delete(self._cloud, found)
             etag.check(call.headers, found)
+            self._cloud.kind(found.type).admit_delete(self._cloud, found)
             self._log("DELETE", found.id, found.type)
             if style.delete is Way.AT_ONCE:
                 self.remove(found, query=call.query)
@@ -276,15 +285,15 @@ class Resources:
         """Delete a resource with what lies below it; ``force=true`` also purges it."""
         kind = self._cloud.kind(resource.type)
         if resource.type == ids.GROUP_TYPE:
-            self._empty(resource, query)
+            self._empty(resource)
+        kind.admit_delete(self._cloud, resource)
         kind.delete(self._cloud, resource)
         self._cloud.drop(resource)
         if query.get("force", "").lower() == "true":
-            kind.purge(self._cloud, resource.location, resource.name)
+            kind.purge(self._cloud, resource.location, resource.id)
 
-    def _empty(self, group: Resource, query: Mapping[str, str]) -> None:
+    def _empty(self, group: Resource) -> None:
         """Delete all members, the newest first; who is in use waits until its user is gone."""
-        del query
         while members := self._members(group):
             refused: ArmFault | None = None
             left = len(members)
@@ -302,7 +311,9 @@ class Resources:
 
     def _members(self, group: Resource) -> list[Resource]:
         found = self._cloud.children(group.id)
-        return [one for one in reversed(found) if (t := ids.parse(one.id)) and len(t.types) == 1]
+        here = [(len(t.types), one) for one in reversed(found) if (t := ids.parse(one.id))]
+        nested = [one for depth, one in here if depth > 1 and style_of(one.type).tracked]
+        return [*nested, *(one for depth, one in here if depth == 1)]
 
     # --- actions ---
 
@@ -337,8 +348,11 @@ class Resources:
     def _take_turn(self, resource_id: str) -> threading.Lock:
         turn = self._turn(resource_id)
         if not turn.acquire(timeout=_TURN_SECONDS):
-            raise ArmFault(409, "AnotherOperationInProgress", "Another operation on this or a dependent "
-                           "resource is in progress.")  # fmt: skip
+            raise ArmFault(
+                409,
+                "AnotherOperationInProgress",
+                "Another operation on this or a dependent resource is in progress.",
+            )
         return turn
 
     def _turn(self, resource_id: str) -> threading.Lock:
@@ -359,12 +373,20 @@ class Resources:
             if found is None:
                 raise _no_group(group)
             if found.properties.get("provisioningState") == "Deleting":
-                raise ArmFault(409, "ResourceGroupBeingDeleted", f"The resource group '{found.name}' is in "
-                               "deprovisioning state and cannot perform this operation.")  # fmt: skip
+                raise ArmFault(
+                    409,
+                    "ResourceGroupBeingDeleted",
+                    f"The resource group '{found.name}' is in "
+                    "deprovisioning state and cannot perform this operation.",
+                )
         if target.parent and self._cloud.find(target.parent) is None:
-            raise ArmFault(404, "ParentResourceNotFound", "Failed to perform 'write' on resource(s) of type "
-                           f"'{'/'.join(target.types)}', because the parent resource '{target.parent}' could not "
-                           "be found.")  # fmt: skip
+            raise ArmFault(
+                404,
+                "ParentResourceNotFound",
+                "Failed to perform 'write' on resource(s) of type "
+                f"'{'/'.join(target.types)}', because the parent resource '{target.parent}' could not "
+                "be found.",
+            )
         scope = ids.parse(target.scope)
         if scope is not None and "/providers/" in target.scope:
             self.existing(target.scope)
@@ -374,24 +396,27 @@ class Resources:
         words = {"PUT": "write", "PATCH": "write", "DELETE": "delete"}
         name = f"{type_}/{words.get(verb, verb + '/action')}"
         at, number = iso(self._cloud.now()), str(uuid.uuid4())
-        self._cloud.store.note_event(at, {
-            "authorization": {"action": name, "scope": resource_id},
-            "caller": self._cloud.identity.object_id,
-            "channels": "Operation",
-            "correlationId": number,
-            "eventDataId": number,
-            "eventTimestamp": at,
-            "submissionTimestamp": at,
-            "category": {"value": "Administrative", "localizedValue": "Administrative"},
-            "level": "Informational",
-            "operationName": {"value": name, "localizedValue": name},
-            "resourceGroupName": ids.group_of(resource_id).rpartition("/")[2],
-            "resourceId": resource_id,
-            "resourceType": {"value": type_, "localizedValue": type_},
-            "status": {"value": "Accepted", "localizedValue": "Accepted"},
-            "subscriptionId": self._cloud.identity.subscription_id,
-            "tenantId": self._cloud.identity.directory_id,
-        })  # fmt: skip
+        self._cloud.store.note_event(
+            at,
+            {
+                "authorization": {"action": name, "scope": resource_id},
+                "caller": self._cloud.identity.object_id,
+                "channels": "Operation",
+                "correlationId": number,
+                "eventDataId": number,
+                "eventTimestamp": at,
+                "submissionTimestamp": at,
+                "category": {"value": "Administrative", "localizedValue": "Administrative"},
+                "level": "Informational",
+                "operationName": {"value": name, "localizedValue": name},
+                "resourceGroupName": ids.group_of(resource_id).rpartition("/")[2],
+                "resourceId": resource_id,
+                "resourceType": {"value": type_, "localizedValue": type_},
+                "status": {"value": "Accepted", "localizedValue": "Accepted"},
+                "subscriptionId": self._cloud.identity.subscription_id,
+                "tenantId": self._cloud.identity.directory_id,
+            },
+        )
 
 
 _SEEN_FROM_BELOW = frozenset({"microsoft.authorization/roleassignments"})
@@ -407,5 +432,6 @@ def _released(turn: threading.Lock) -> Iterator[None]:
 
 
 def _no_group(group: str) -> ArmFault:
-    return ArmFault(404, "ResourceGroupNotFound", f"Resource group '{group.rpartition('/')[2]}' could not be "
-                    "found.")  # fmt: skip
+    return ArmFault(
+        404, "ResourceGroupNotFound", f"Resource group '{group.rpartition('/')[2]}' could not be found."
+    )

@@ -30,7 +30,7 @@ class Subscription:
         self._cloud = cloud
         self._me = cloud.identity
 
-    def answer(self, call: Call) -> Answer | None:
+    def answer(self, call: Call) -> Answer | None:  # noqa: PLR0911 - a table of answers
         """Answer; None when the path is somebody else's."""
         lowered = call.path.lower()
         if lowered.endswith(_LOG):
@@ -68,8 +68,12 @@ class Subscription:
         }
 
     def _tenant(self) -> dict[str, Any]:
-        return {"id": f"/tenants/{self._me.directory_id}", "tenantId": self._me.directory_id,
-                "displayName": "tenantry rehearsal", "defaultDomain": self._me.suffix}  # fmt: skip
+        return {
+            "id": f"/tenants/{self._me.directory_id}",
+            "tenantId": self._me.directory_id,
+            "displayName": "tenantry rehearsal",
+            "defaultDomain": self._me.suffix,
+        }
 
     def _location(self, region: Region) -> dict[str, Any]:
         base = f"/subscriptions/{self._me.subscription_id}/locations"
@@ -99,8 +103,9 @@ class Subscription:
         for space, types in spaces.items():
             if space.lower() == name.lower():
                 if verb:
-                    self._cloud.remember(f"sandbox/unregistered/{space.lower()}",
-                                         {} if verb.lower() == "unregister" else None)  # fmt: skip
+                    self._cloud.remember(
+                        f"sandbox/unregistered/{space.lower()}", {} if verb.lower() == "unregister" else None
+                    )
                 return Answer(200, self._provider(space, types))
         raise ArmFault(404, "InvalidResourceNamespace", f"The resource namespace '{name}' is invalid.")
 

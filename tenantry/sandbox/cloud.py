@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tenantry.sandbox.hosts import HostsFile
+from tenantry.model.azure_types import TYPES
 from tenantry.sandbox import ids, styles
+from tenantry.sandbox.hosts import HostsFile
 from tenantry.sandbox.kinds import ArmFault, Kind, Resource
 from tenantry.sandbox.settings import Identity
 from tenantry.sandbox.store import Store
@@ -41,10 +42,13 @@ WILDCARDS = (
 class SandboxCloud:
     """What ``tenantry.sandbox.kinds.Cloud`` promises, for one sandbox."""
 
-    def __init__(self, *, store: Store, identity: Identity, tokens: Tokens, folder: Path) -> None:
+    def __init__(
+        self, *, store: Store, identity: Identity, tokens: Tokens, folder: Path, ca_file: Path
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.suffix = identity.suffix
+        self.ca_file = ca_file
         self.store = store
         self.identity = identity
         self.tokens = tokens
@@ -73,9 +77,9 @@ class SandboxCloud:
         return styles.spelling(type_) or (kind.type if kind else "")
 
     def versions(self, type_: str) -> list[str]:
-        """Return the API versions that a type is described with."""
-        del type_
-        return ["2024-05-01", "2024-01-01", "2023-01-01"]
+        """Return the API versions that a type is described with; others are taken, too."""
+        found = {one.version for one in TYPES.values() if one.arm_type.lower() == type_.lower()}
+        return sorted(found, reverse=True) or ["2024-01-01"]
 
     # --- time ---
 
@@ -188,7 +192,7 @@ class SandboxCloud:
             at = ids.key(target.scope) if target else ""
             if str(one.properties.get("principalId")).lower() != principal.lower():
                 continue
-            if at == "/" or here == at or here.startswith(at + "/"):
+            if at in ("/", here) or here.startswith(at + "/"):
                 found.add(str(one.properties.get("roleDefinitionId")).rpartition("/")[2].lower())
         return found
 

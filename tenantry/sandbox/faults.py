@@ -126,8 +126,11 @@ class Faults:
     def refuse_put(self, type_: str, location: str) -> None:
         """Raise what a PUT of a type in a region meets."""
         if self.holds("policy", method="PUT", type_=type_):
-            raise ArmFault(403, "RequestDisallowedByPolicy", "Resource was disallowed by policy. Policy "
-                           "identifiers: 'tenantry-rehearsal'.")  # fmt: skip
+            raise ArmFault(
+                403,
+                "RequestDisallowedByPolicy",
+                "Resource was disallowed by policy. Policy identifiers: 'tenantry-rehearsal'.",
+            )
         if location and self.holds("capacity", method="PUT", type_=type_, value=location):
             raise ArmFault(409, "AllocationFailed", f"The region {location} has no capacity for {type_}.")
         if (fault := self.take("code", method="PUT", type_=type_)) is not None:

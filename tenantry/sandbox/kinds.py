@@ -48,6 +48,7 @@ class Cloud(Protocol):
 
     folder: Path  # of real parts; exists
     suffix: str  # "<id>.sandbox.test"
+    ca_file: Path  # the certificate of the sandbox's authority
 
     def now(self) -> datetime:
         """Return the cloud's time, UTC; ``faults time`` moves it."""
@@ -60,6 +61,9 @@ class Cloud(Protocol):
 
     def save(self, resource: Resource) -> None:
         """Keep a resource's body for good."""
+
+    def drop(self, resource: Resource) -> None:
+        """Forget a resource and what lies below it; nothing of their kinds is called."""
 
     def remember(self, key: str, value: dict[str, Any] | None) -> None:
         """Keep a note for good; None forgets it, and its bytes."""
@@ -101,6 +105,9 @@ class Kind:
     def put(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
         """Do the work of a PUT or PATCH, in its operation; fill ``new.body``."""
 
+    def admit_delete(self, cloud: Cloud, resource: Resource) -> None:
+        """Refuse a DELETE that Azure would refuse before it accepts: raise ArmFault."""
+
     def delete(self, cloud: Cloud, resource: Resource) -> None:
         """Do the work of a DELETE, in its operation. What can be recovered is remembered here."""
 
@@ -120,7 +127,10 @@ class Kind:
         return []
 
     def purge(self, cloud: Cloud, location: str, name: str) -> None:
-        """Purge a deleted one for good: ``POST …/locations/L/deleted<Type>/NAME/purge``, or a forced delete."""
+        """Purge a deleted one for good: ``POST …/locations/L/deleted<Type>/NAME/purge``.
+
+        A forced delete (``force=true``) comes here too, with the whole id as ``name``.
+        """
         del cloud, location
         raise ArmFault(404, "ResourceNotFound", f"There is no deleted {self.type} {name}.")
 

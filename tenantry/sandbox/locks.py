@@ -60,6 +60,10 @@ def _holding(cloud: Cloud, resource_id: str) -> Iterator[Resource]:
 
 def _locked(verb: str, resource_id: str, lock: Resource) -> ArmFault:
     scope = ids.parse(lock.id)
-    return ArmFault(409, "ScopeLocked", f"The scope '{resource_id}' cannot perform {verb} operation because "
-                    f"following scope(s) are locked: '{scope.scope if scope else ''}'. Please remove the lock "
-                    "and try again.")  # fmt: skip
+    return ArmFault(
+        409,
+        "ScopeLocked",
+        f"The scope '{resource_id}' cannot perform {verb} operation because "
+        f"following scope(s) are locked: '{scope.scope if scope else ''}'. Please remove the lock "
+        "and try again.",
+    )

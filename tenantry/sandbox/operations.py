@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from tenantry.sandbox.cloud import SandboxCloud
 from tenantry.sandbox.kinds import ArmFault
 from tenantry.sandbox.parts.notes import iso
-from tenantry.sandbox.cloud import SandboxCloud
 
 __all__ = ["Operation", "Operations"]
 
@@ -39,8 +39,12 @@ class Operation:
 
     def body(self, where: str) -> dict[str, Any]:
         """Return what Azure-AsyncOperation answers."""
-        told: dict[str, Any] = {"id": where, "name": self.id, "status": self.status,
-                                "startTime": self.started}  # fmt: skip
+        told: dict[str, Any] = {
+            "id": where,
+            "name": self.id,
+            "status": self.status,
+            "startTime": self.started,
+        }
         if self.ended:
             told |= {"endTime": self.ended, "percentComplete": 100.0}
         if self.error is not None:
@@ -63,8 +67,9 @@ class Operations:
 
     def begin(self, method: str, resource_id: str, work: Callable[[], dict[str, Any] | None]) -> Operation:
         """Start work; an ArmFault that it raises becomes the operation's error."""
-        operation = Operation(id=str(uuid.uuid4()), method=method, resource_id=resource_id,
-                              started=iso(self._cloud.now()))  # fmt: skip
+        operation = Operation(
+            id=str(uuid.uuid4()), method=method, resource_id=resource_id, started=iso(self._cloud.now())
+        )
         with self._lock:
             self._known[operation.id] = operation
         self._keep(operation)
@@ -92,7 +97,7 @@ class Operations:
             operation.status = "Succeeded"
         except ArmFault as fault:
             self._fail(operation, fault)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a defect is told as Azure tells its own
             _log.exception("an operation on %s failed", operation.resource_id)
             self._fail(operation, ArmFault(500, "InternalServerError", f"{type(error).__name__}: {error}"))
         operation.ended = iso(self._cloud.now())

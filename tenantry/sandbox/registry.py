@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 
+from tenantry.sandbox import types
 from tenantry.sandbox.kinds import Kind
+from tenantry.sandbox.settings import Identity
 
 __all__ = ["all_kinds"]
 
 _MODULES = (
-    "tenantry.sandbox.types",
     "tenantry.sandbox.planes",
     "tenantry.sandbox.parts.postgres_kinds",
     "tenantry.sandbox.parts.site_kinds",
 )
 
 
-def all_kinds(issue: Callable[[list[str]], tuple[bytes, bytes]]) -> list[Kind]:
+def all_kinds(issue: Callable[[list[str]], tuple[bytes, bytes]], who: Identity) -> list[Kind]:
     """Return a kind per type; ``issue`` makes certificates of the sandbox's authority."""
-    found: list[Kind] = []
+    found: list[Kind] = types.kinds(who)
     for name in _MODULES:
         try:
             module = import_module(name)

@@ -56,12 +56,19 @@ def check_location(new: Resource, old: Resource | None, *, tracked: bool) -> Non
             raise ArmFault(400, "LocationRequired", "The location property is required for this definition.")
         return
     if new.location not in _ANYWHERE and catalogue().find(new.location) is None:
-        raise ArmFault(400, "LocationNotAvailableForResourceType", f"The provided location '{new.location}' is "
-                       f"not available for resource type '{new.type}'.")  # fmt: skip
+        raise ArmFault(
+            400,
+            "LocationNotAvailableForResourceType",
+            f"The provided location '{new.location}' is not available for resource type '{new.type}'.",
+        )
     if old is not None and old.location and old.location != new.location:
-        raise ArmFault(409, "InvalidResourceLocation", f"The resource '{new.name}' already exists in location "
-                       f"'{old.location}'. A resource with the same name cannot be created in location "
-                       f"'{new.location}'.")  # fmt: skip
+        raise ArmFault(
+            409,
+            "InvalidResourceLocation",
+            f"The resource '{new.name}' already exists in location "
+            f"'{old.location}'. A resource with the same name cannot be created in location "
+            f"'{new.location}'.",
+        )
 
 
 def _region(text: str) -> str:

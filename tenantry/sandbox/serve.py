@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import asyncio.constants
+import json
 import logging
 import os
 import signal
@@ -27,6 +29,7 @@ from tenantry.sandbox.tokens import Tokens
 __all__ = ["main"]
 
 _THREADS = 200  # requests at a time that wait for real parts
+_GOODBYE_SECONDS = 0.2
 _SWEEP_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
@@ -51,15 +54,22 @@ class Running:
         self._identity = identity
         data = Path(identity.data)
         data.mkdir(parents=True, exist_ok=True)
-        data.chmod(0o711)
+        for folder in (data.parent, data) if os.geteuid() == 0 else (data,):
+            folder.chmod(0o711)  # whatever the umask: users of real parts pass through
         self._authority = Authority(places.authority)
         self._store = Store(data / "state.sqlite")
         tokens = Tokens(places.folder, identity)
         parts = data / "parts"
         parts.mkdir(exist_ok=True)
         parts.chmod(0o711)
-        self._cloud = SandboxCloud(store=self._store, identity=identity, tokens=tokens, folder=parts)
-        self._cloud.use(all_kinds(self._authority.issue))
+        self._cloud = SandboxCloud(
+            store=self._store,
+            identity=identity,
+            tokens=tokens,
+            folder=parts,
+            ca_file=self._authority.ca_file,
+        )
+        self._cloud.use(all_kinds(self._authority.issue, identity))
         faults = Faults(self._store)
         self._faults = faults
         self._server = Server(self._cloud, faults, control_key=identity.client_secret)
@@ -82,7 +92,7 @@ class Running:
             for kind in self._cloud.kinds.values():
                 try:
                     kind.stop(self._cloud)
-                except Exception:
+                except Exception:  # noqa: BLE001 - the others are to stop in any case
                     _log.exception("%s does not stop", kind.type)
             self._cloud.withdraw()
             self._store.close()
@@ -99,6 +109,9 @@ class Running:
             timeout_keep_alive=120,
             timeout_graceful_shutdown=5,
         )
+        # A client that keeps an idle connection would hold us up until it says goodbye.
+        constants = vars(asyncio.constants)
+        constants["SSL_SHUTDOWN_TIMEOUT"] = _GOODBYE_SECONDS
         config.load()
         config.ssl = self._tls()
         server = uvicorn.Server(config)
@@ -126,13 +139,11 @@ class Running:
         while not self._ending.wait(_SWEEP_SECONDS):
             try:
                 self._cloud.sweep()
-            except Exception:
+            except Exception:  # noqa: BLE001 - the next one may do better
                 _log.exception("the sweep failed")
 
 
 def _json(value: object) -> str:
-    import json
-
     return json.dumps(value, indent=1) + "\n"
 
 

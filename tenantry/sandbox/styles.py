@@ -41,6 +41,7 @@ _ALERT = Style(state=False, tracked=True)
 _STYLES: Mapping[str, Style] = {
     "Microsoft.Resources/resourceGroups": Style(delete=Way.LOCATION, tracked=True),
     "Microsoft.ManagedIdentity/userAssignedIdentities": Style(state=False, tracked=True),
+    "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials": _SUB,
     "Microsoft.Authorization/roleAssignments": _SUB,
     "Microsoft.Authorization/locks": _SUB,
     "Microsoft.Network/virtualNetworks": _NETWORK,
@@ -52,6 +53,7 @@ _STYLES: Mapping[str, Style] = {
     "Microsoft.Network/networkInterfaces": _NETWORK,
     "Microsoft.Network/privateDnsZones": _DNS,
     "Microsoft.Network/privateDnsZones/virtualNetworkLinks": _DNS,
+    "Microsoft.Network/privateDnsZones/A": Style(state=False, etag=True),
     "Microsoft.KeyVault/vaults": Style(put=Way.BODY, tracked=True),
     "Microsoft.KeyVault/vaults/keys": _SUB,
     "Microsoft.KeyVault/vaults/secrets": _SUB,

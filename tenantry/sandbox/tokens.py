@@ -69,8 +69,12 @@ class Tokens:
             "uti": uuid.uuid4().hex[:22],
         }
         token = jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": _KEY_ID})
-        return {"token_type": "Bearer", "expires_in": _LIFETIME, "ext_expires_in": _LIFETIME,
-                "access_token": token}  # fmt: skip
+        return {
+            "token_type": "Bearer",
+            "expires_in": _LIFETIME,
+            "ext_expires_in": _LIFETIME,
+            "access_token": token,
+        }
 
     def read(self, authorization: str, *, audience: str) -> Mapping[str, Any]:
         """Return the claims of a header ``Authorization``.
@@ -82,8 +86,9 @@ class Tokens:
 
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise ArmFault(401, "AuthenticationFailed", "Authentication failed. The 'Authorization' header "
-                           "is missing.")  # fmt: skip
+            raise ArmFault(
+                401, "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing."
+            )
         try:
             claims: dict[str, Any] = jwt.decode(
                 token.strip(),
@@ -101,8 +106,11 @@ class Tokens:
         if claims.get("issued", 0.0) < self.expired_before:
             raise _expired()
         if not self.accepts(str(claims["aud"]), audience):
-            raise ArmFault(401, "InvalidAuthenticationTokenAudience",
-                           f"The access token has been obtained for wrong audience '{claims['aud']}'.")  # fmt: skip
+            raise ArmFault(
+                401,
+                "InvalidAuthenticationTokenAudience",
+                f"The access token has been obtained for wrong audience '{claims['aud']}'.",
+            )
         return claims
 
     def accepts(self, resource: str, audience: str) -> bool:

@@ -22,6 +22,7 @@ class MemoryCloud:
         folder.chmod(0o711)
         self.folder = folder
         self.suffix = "t0st.sandbox.test"
+        self.ca_file = folder / "ca.pem"
         self.later = timedelta()
         self.secrets: dict[tuple[str, str], str] = {}
         self.names: set[str] = set()
@@ -47,6 +48,10 @@ class MemoryCloud:
     def save(self, resource: Resource) -> None:
         self._resources[resource.id.lower()] = copy.deepcopy(resource)
 
+    def drop(self, resource: Resource) -> None:
+        for one in [resource, *self.children(resource.id)]:
+            self._resources.pop(one.id.lower(), None)
+
     def remember(self, key: str, value: dict[str, Any] | None) -> None:
         if value is None:
             self.notes.pop(key, None)
@@ -67,6 +72,12 @@ class MemoryCloud:
         if (uri, principal) not in self.secrets:
             raise ArmFault(403, "Forbidden", "not for you")
         return self.secrets[uri, principal]
+
+    def principal(self, authorization: str, *, audience: str) -> str:
+        raise ArmFault(401, "AuthenticationFailed", "nobody signs in here")
+
+    def roles(self, principal: str, scope: str) -> set[str]:
+        return set()
 
     def listener(self) -> str:
         return f"{self._address}:443"

@@ -30,4 +30,5 @@ def test_a_resource_group_is_made_read_listed_changed_and_deleted(resources: Any
     assert not resources.resource_groups.check_existence("rg-one")
     with pytest.raises(ResourceNotFoundError) as refused:
         resources.resource_groups.get("rg-one")
+    assert refused.value.error is not None
     assert refused.value.error.code == "ResourceGroupNotFound"

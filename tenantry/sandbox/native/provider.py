@@ -126,7 +126,9 @@ class NativeProvider(Provider):
         token, news = self._token(request, context), from_wire(request.news)
         if request.preview:
             olds = from_wire(request.olds).values
-            kept = {key: olds[key] for key in ("name", "location", "id", "type") if key in olds}
+            kept: dict[str, Any] = {
+                key: olds[key] for key in ("name", "location", "id", "type") if key in olds
+            }
             return provider_pb2.UpdateResponse(properties=_planned(token, news, kept))
         self._open(context)
         with told(context, token):

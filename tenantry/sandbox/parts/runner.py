@@ -25,14 +25,18 @@ from tenantry.sandbox.parts.erasing import erase
 __all__ = ["Launch", "SiteRunner"]
 
 _HOME = "/home"
+_SYSTEM_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 _ROOT = "/home/site/wwwroot"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 30.0  # seconds between an end and the next start
 _LONG_ENOUGH = 10.0  # seconds of life after which the pause begins anew
 _GRACE = 5.0  # seconds between SIGTERM and SIGKILL, as on App Service
 _LARGEST_LOG = 5_000_000  # bytes; the one before it is kept beside it
 # $1 the site's home, $2 its user, $3 the command. Mounted in a namespace of its own, then all rights go.
+# $4 what TLS is verified with inside: the sandbox's authority among the system's.
 _ENTER = (
-    'mount --bind "$1" /home && cd /home/site/wwwroot && exec setpriv --reuid "$2" --regid "$2" '
+    'mount --bind "$1" /home && '
+    '{ [ -z "$4" ] || mount --bind "$4" /etc/ssl/certs/ca-certificates.crt; } && '
+    'cd /home/site/wwwroot && exec setpriv --reuid "$2" --regid "$2" '
     '--clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all -- /bin/sh -c "$3"'
 )
 
@@ -49,9 +53,14 @@ class Launch:
 class SiteRunner:
     """One site's process. Every method may come from any thread."""
 
-    def __init__(self, folder: Path, *, uid: int | None) -> None:
-        """Run from ``folder``; ``uid`` None means ourselves, without a namespace."""
+    def __init__(self, folder: Path, *, uid: int | None, authority: Path | None = None) -> None:
+        """Run from ``folder``; ``uid`` None means ourselves, without a namespace.
+
+        ``authority`` is trusted inside beside the system's own authorities.
+        """
         self.folder = folder
+        self._authority = authority
+        self._bundle = folder / "ca-certificates.crt"
         self.home = folder / "home"
         self.root = self.home / "site" / "wwwroot"
         self.log = folder / "site.log"
@@ -81,6 +90,10 @@ class SiteRunner:
             folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o711)
         self.home.chmod(0o700)
+        if self._authority is not None:
+            system = _SYSTEM_BUNDLE.read_bytes() if _SYSTEM_BUNDLE.exists() else b""
+            self._bundle.write_bytes(system + self._authority.read_bytes())
+            self._bundle.chmod(0o644)
         self.own(self.home)
 
     def own(self, folder: Path) -> None:
@@ -89,6 +102,22 @@ class SiteRunner:
             return
         for path in (folder, *folder.rglob("*")):
             os.chown(path, self._uid, self._uid, follow_symlinks=False)
+
+    def replace_files(self, draft: Path) -> None:
+        """Put a folder in the place of the site's files."""
+        with self._lock:
+            self.stop()
+            erase(self.root)
+            draft.rename(self.root)
+            self.own(self.root)
+
+    def take_over(self, other: SiteRunner) -> None:
+        """Copy everything that another site had."""
+        with self._lock:
+            self.stop()
+            erase(self.home)
+            shutil.copytree(other.home, self.home, symlinks=True)
+            self.prepare()
 
     def start(self, launch: Launch) -> None:
         """Start the process and keep it running; the one before is stopped first."""
@@ -140,6 +169,13 @@ class SiteRunner:
         with self.log.open("a", encoding="utf-8") as file:
             file.write(f"{now} [sandbox] {text}\n")
 
+    def _outside(self, value: str) -> str:
+        """Return a path as it is without a namespace."""
+        if value == str(_SYSTEM_BUNDLE) and self._bundle.exists():
+            return str(self._bundle)
+        inside = f"{value}/".startswith(f"{_HOME}/")
+        return str(self.home) + value.removeprefix(_HOME) if inside else value
+
     def _keep_up(self, launch: Launch, ending: threading.Event) -> None:
         pause = _FIRST_PAUSE
         while not ending.is_set():
@@ -175,15 +211,16 @@ class SiteRunner:
             "PORT": str(self.port),
             "HOME": _HOME,
         }
+        bundle = str(self._bundle) if self._bundle.exists() else ""
         if self._uid is None:
-            here = str(self.home)
-            environment = {
-                name: here + value.removeprefix(_HOME) if f"{value}/".startswith(f"{_HOME}/") else value
-                for name, value in environment.items()
-            }
-            argv = ["/bin/sh", "-c", launch.command.replace(_ROOT, str(self.root))]
+            environment = {name: self._outside(value) for name, value in environment.items()}
+            argv = [
+                "/bin/sh",
+                "-c",
+                launch.command.replace(_ROOT, str(self.root)).replace(f"{_HOME}/", f"{self.home}/"),
+            ]
         else:
-            enter = ("/bin/sh", "-c", _ENTER, "sh", str(self.home), str(self._uid), launch.command)
+            enter = ("/bin/sh", "-c", _ENTER, "sh", str(self.home), str(self._uid), launch.command, bundle)
             argv = ["unshare", "--mount", "--propagation", "private", "--", *enter]
         with self.log.open("ab") as log:
             return subprocess.Popen(

@@ -2,14 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from tenantry.sandbox.kinds import Kind
+from tenantry.sandbox.settings import Identity
+from tenantry.sandbox.types import (
+    authorization,
+    cache,
+    dns,
+    endpoints,
+    groups,
+    identity,
+    monitor,
+    network,
+    workspace,
+)
 
 __all__ = ["kinds"]
 
 
-def kinds(issue: Callable[[list[str]], tuple[bytes, bytes]]) -> list[Kind]:
-    """Return the kinds."""
-    del issue
-    return []
+def kinds(who: Identity) -> list[Kind]:
+    """Return the kinds of a sandbox."""
+    subnets = network.Subnets()
+    return [
+        groups.ResourceGroups(),
+        identity.UserAssignedIdentities(who.directory_id),
+        identity.FederatedCredentials(),
+        authorization.RoleAssignments(who.object_id),
+        authorization.Locks(),
+        network.VirtualNetworks(subnets),
+        subnets,
+        network.SecurityGroups(),
+        network.SecurityRules(),
+        endpoints.PrivateEndpoints(),
+        endpoints.NetworkInterfaces(),
+        endpoints.ZoneGroups(),
+        dns.PrivateZones(),
+        dns.ZoneLinks(),
+        dns.Records(),
+        workspace.Workspaces(),
+        monitor.Components(),
+        monitor.WebTests(),
+        monitor.ActionGroups(),
+        monitor.MetricAlerts(),
+        monitor.QueryRules(),
+        monitor.DiagnosticSettings(),
+        monitor.Budgets(),
+        cache.CacheClusters(),
+        cache.CacheDatabases(),
+    ]

@@ -1,0 +1,51 @@
+"""The kinds of App Service."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from tenantry.sandbox.kinds import ArmFault, Cloud, Kind, Resource
+from tenantry.sandbox.parts.sites import SITE, SiteConfigs, Sites
+
+__all__ = ["kinds"]
+
+
+class Plans(Kind):
+    """Plans; one that carries sites cannot be deleted."""
+
+    type = "Microsoft.Web/serverfarms"
+
+    def put(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
+        """Complete it."""
+        del cloud
+        for name, value in (old.properties if old else {}).items():
+            new.properties.setdefault(name, value)
+        new.properties.update(status="Ready", numberOfSites=0, maximumNumberOfWorkers=3)
+
+    def admit_delete(self, cloud: Cloud, resource: Resource) -> None:
+        """Refuse while a site is on it."""
+        for site in cloud.children("", SITE):
+            if str(site.properties.get("serverFarmId", "")).lower() == resource.id.lower():
+                raise ArmFault(
+                    409, "Conflict", f"Server farm '{resource.name}' cannot be deleted: {site.name} uses it."
+                )
+
+
+class PublishingPolicies(Kind):
+    """Whether FTP and the site's management take a password."""
+
+    type = f"{SITE}/basicPublishingCredentialsPolicies"
+    implied = True
+
+    def get(self, cloud: Cloud, resource: Resource) -> None:
+        """Allowed until somebody forbids it."""
+        del cloud
+        resource.properties.setdefault("allow", True)
+
+
+def kinds(issue: Callable[[list[str]], tuple[bytes, bytes]]) -> list[Kind]:
+    """Return the sites and what belongs to them."""
+    del issue
+    sites = Sites(as_root=os.geteuid() == 0)
+    return [sites, SiteConfigs(sites), Plans(), PublishingPolicies()]

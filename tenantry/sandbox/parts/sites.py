@@ -1,0 +1,364 @@
+"""Sites: each runs its package for real, as a user of its own, with its settings.
+
+A deleted site is kept for 30 days with content and settings, and can be
+restored into another one; then its files are erased. Not here: slots,
+containers, several workers, functions.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from tenantry.sandbox.kinds import ArmFault, Cloud, Handler, Kind, Resource
+from tenantry.sandbox.parts.notes import folder_name, iso, moment, segment, tidy
+from tenantry.sandbox.parts.programs import MissingProgram, find_runtime
+from tenantry.sandbox.parts.runner import Launch, SiteRunner
+from tenantry.sandbox.parts.site_settings import environment, reference_status
+
+__all__ = ["SITE", "SiteConfigs", "Sites"]
+
+SITE = "Microsoft.Web/sites"
+_KEPT = timedelta(days=30)
+_NOTES, _SETTINGS, _UIDS, _DELETED = "sites/site/", "sites/settings/", "sites/uid/", "sites/deleted/"
+_FIRST_UID, _UIDS_IN_ALL = 420_000, 60_000  # far from people, services and the users of instances
+
+
+class Sites(Kind):
+    """The sites, and who runs them."""
+
+    type = SITE
+
+    def __init__(self, *, as_root: bool) -> None:
+        """``as_root`` gives each site a user of its own."""
+        self._as_root = as_root
+        self._runners: dict[str, SiteRunner] = {}  # by folder
+        self._lock = threading.RLock()
+
+    def admit(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
+        """Refuse a taken name, a plan that is not there, a runtime that cannot be had."""
+        properties = new.properties
+        if old is None:
+            others = cloud.children("", SITE)
+            if any(one.name.lower() == new.name.lower() and tidy(one.id) != tidy(new.id) for one in others):
+                raise ArmFault(409, "Conflict", f"Website with given name {new.name} already exists.")
+        plan = str(
+            properties.get("serverFarmId") or (old.properties.get("serverFarmId") if old else "") or ""
+        )
+        if not plan or cloud.find(plan) is None:
+            raise ArmFault(
+                404, "NotFound", f"Cannot find AppServicePlan with name {plan.rpartition('/')[2]}."
+            )
+
+    def put(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
+        """Make it, or change it; the process starts again when something of it changed."""
+        note = self.note(cloud, new.id)
+        if note is None:
+            note = self._begin(cloud, new)
+        before = dict(old.properties) if old else {}
+        properties = new.properties
+        config = {**(before.get("siteConfig") or {}), **(properties.get("siteConfig") or {})}
+        settings = config.pop("appSettings", None)
+        if settings:
+            self.keep_settings(cloud, new, {one["name"]: one["value"] for one in settings})
+        for name, value in before.items():
+            properties.setdefault(name, value)
+        properties["siteConfig"] = config
+        self._describe(cloud, new, note)
+        cloud.save(new)
+        self.restart(cloud, new)
+
+    def get(self, cloud: Cloud, resource: Resource) -> None:
+        """Tell whether it runs."""
+        note = self.note(cloud, resource.id)
+        if note is not None:
+            self._describe(cloud, resource, note)
+
+    def delete(self, cloud: Cloud, resource: Resource) -> None:
+        """Stop it and keep content and settings for 30 days."""
+        note = self.note(cloud, resource.id)
+        if note is None:
+            return
+        self.runner(cloud, note).stop()
+        now = cloud.now()
+        numbers = [int(key.removeprefix(_DELETED)) for key in cloud.recall(_DELETED)]
+        kept = {
+            **note,
+            "number": max(numbers, default=0) + 1,
+            "body": resource.body,
+            "location": resource.location,
+            "settings": self.settings(cloud, resource.id),
+            "at": iso(now),
+            "until": iso(now + _KEPT),
+        }
+        cloud.remember(f"{_DELETED}{kept['number']}", kept)
+        for key in (_NOTES + tidy(resource.id), _SETTINGS + tidy(resource.id), f"{_UIDS}{note['uid']}"):
+            cloud.remember(key, None)
+
+    def action(
+        self, cloud: Cloud, resource: Resource, action: str, body: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        """Start, stop, restart, or restore a deleted site into this one."""
+        note = self.note(cloud, resource.id)
+        name = action.lower()
+        if note is None or name not in {"start", "stop", "restart", "restorefromdeletedapp"}:
+            return super().action(cloud, resource, action, body)
+        if name == "restorefromdeletedapp":
+            self._restore(cloud, resource, note, body.get("properties") or {})
+        else:
+            stopped = name == "stop" if name != "restart" else bool(note.get("stopped"))
+            self._keep(cloud, resource.id, {**note, "stopped": stopped})
+            self.restart(cloud, resource)
+        self.get(cloud, resource)
+        return None
+
+    def deleted(self, cloud: Cloud, location: str) -> list[dict[str, Any]]:
+        """Return the deleted sites."""
+        found = cloud.recall(_DELETED).values()
+        return [_told(one) for one in found if location in ("", one["location"].replace(" ", "").lower())]
+
+    def resume(self, cloud: Cloud) -> None:
+        """Start every site again."""
+        for note in cloud.recall(_NOTES).values():
+            site = cloud.find(note["id"])
+            if site is not None:
+                self.restart(cloud, site)
+
+    def sweep(self, cloud: Cloud) -> None:
+        """Erase what was kept long enough."""
+        for key, kept in cloud.recall(_DELETED).items():
+            if moment(kept["until"]) <= cloud.now():
+                self.runner(cloud, kept).erase()
+                self._runners.pop(kept["folder"], None)
+                cloud.remember(key, None)
+
+    def stop(self, cloud: Cloud) -> None:
+        """End every process."""
+        for note in cloud.recall(_NOTES).values():
+            self.runner(cloud, note).stop()
+
+    def hosts(self, cloud: Cloud) -> dict[str, Handler]:
+        """Answer for sites' names, and for their management."""
+        from tenantry.sandbox.parts.site_plane import Front
+        from tenantry.sandbox.parts.site_publishing import Publishing
+
+        end = f"azurewebsites.{cloud.suffix}"
+        return {f"*.{end}": Front(cloud, self), f"*.scm.{end}": Publishing(cloud, self)}
+
+    # --- for the site's own hosts and children ---
+
+    def by_name(self, cloud: Cloud, name: str) -> tuple[Resource, dict[str, Any]]:
+        """Return a site and its note by name. ArmFault 404."""
+        for note in cloud.recall(_NOTES).values():
+            if note["name"].lower() == name.lower():
+                site = cloud.find(note["id"])
+                if site is not None:
+                    return site, note
+        raise ArmFault(404, "NotFound", f"There is no site {name}.")
+
+    def note(self, cloud: Cloud, site_id: str) -> dict[str, Any] | None:
+        """Return what is kept of a site."""
+        return cloud.recall(_NOTES + tidy(site_id)).get(_NOTES + tidy(site_id))
+
+    def runner(self, cloud: Cloud, note: Mapping[str, Any]) -> SiteRunner:
+        """Return who runs a site."""
+        with self._lock:
+            folder = str(note["folder"])
+            if folder not in self._runners:
+                place = cloud.folder / "sites"
+                place.mkdir(exist_ok=True)
+                place.chmod(0o711)
+                uid = int(note["uid"]) if self._as_root else None
+                self._runners[folder] = SiteRunner(place / folder, uid=uid, authority=cloud.ca_file)
+            return self._runners[folder]
+
+    def settings(self, cloud: Cloud, site_id: str) -> dict[str, str]:
+        """Return the application settings."""
+        key = _SETTINGS + tidy(site_id)
+        return dict(cloud.recall(key).get(key) or {})
+
+    def keep_settings(self, cloud: Cloud, site: Resource, settings: Mapping[str, Any]) -> None:
+        """Replace the application settings."""
+        cloud.remember(
+            _SETTINGS + tidy(site.id), {name: str(value) for name, value in settings.items()} or None
+        )
+
+    def restart(self, cloud: Cloud, site: Resource) -> None:
+        """Start the process anew, or stop it when it should not run."""
+        note = self.note(cloud, site.id)
+        if note is None:
+            return
+        runner = self.runner(cloud, note)
+        runner.prepare()
+        config = site.properties.get("siteConfig") or {}
+        has_package = any(runner.root.iterdir())
+        if self.is_stopped(site, note) or not has_package:
+            runner.stop()
+            return
+        try:
+            runtime = find_runtime(str(config.get("linuxFxVersion") or ""))
+        except MissingProgram as error:
+            runner.stop()
+            runner.say(str(error))
+            return
+        command = str(config.get("appCommandLine") or "") or _default_command(runner.root)
+        variables = environment(cloud, site, self.settings(cloud, site.id))
+        runner.start(Launch(command=command, environment=variables, runtime=runtime))
+
+    @staticmethod
+    def is_stopped(site: Resource, note: Mapping[str, Any]) -> bool:
+        """Say whether somebody stopped or disabled it."""
+        return bool(note.get("stopped")) or site.properties.get("enabled") is False
+
+    # --- parts of these ---
+
+    def _begin(self, cloud: Cloud, new: Resource) -> dict[str, Any]:
+        taken = set(cloud.recall(_UIDS))
+        uid = next(
+            one
+            for one in iter(lambda: _FIRST_UID + secrets.randbelow(_UIDS_IN_ALL), None)
+            if f"{_UIDS}{one}" not in taken
+        )
+        note = {"id": new.id, "name": new.name, "folder": folder_name(new.id, cloud.now()), "uid": uid}
+        self._keep(cloud, new.id, note)
+        cloud.remember(f"{_UIDS}{uid}", {"id": new.id})
+        return note
+
+    def _keep(self, cloud: Cloud, site_id: str, note: dict[str, Any]) -> None:
+        cloud.remember(_NOTES + tidy(site_id), note)
+
+    def _restore(self, cloud: Cloud, site: Resource, note: dict[str, Any], wanted: Mapping[str, Any]) -> None:
+        number = str(wanted.get("deletedSiteId") or "").rpartition("/")[2]
+        kept = cloud.recall(_DELETED + number).get(_DELETED + number)
+        if kept is None:
+            raise ArmFault(404, "NotFound", f"There is no deleted site {number}.")
+        runner, old = self.runner(cloud, note), self.runner(cloud, kept)
+        runner.stop()
+        runner.take_over(old)
+        if wanted.get("recoverConfiguration"):
+            self.keep_settings(cloud, site, kept["settings"])
+        self.restart(cloud, site)
+
+    def _describe(self, cloud: Cloud, site: Resource, note: Mapping[str, Any]) -> None:
+        properties = site.properties
+        host = f"{site.name.lower()}.azurewebsites.{cloud.suffix}"
+        stopped = self.is_stopped(site, note)
+        properties.setdefault("enabled", True)
+        bound = [one.name for one in cloud.children(site.id, f"{SITE}/hostNameBindings") if one.name != host]
+        properties.update(
+            state="Stopped" if stopped else "Running",
+            hostNames=[host, *bound],
+            enabledHostNames=[host, *bound, f"{site.name.lower()}.scm.azurewebsites.{cloud.suffix}"],
+            defaultHostName=host,
+            repositorySiteName=site.name,
+            resourceGroup=segment(site.id, "resourceGroups"),
+            usageState="Normal",
+            availabilityState="Normal",
+            customDomainVerificationId=folder_name(site.id, moment("2020-01-01T00:00:00Z")).upper(),
+            outboundIpAddresses=cloud.listener().partition(":")[0],
+            lastModifiedTimeUtc=iso(cloud.now()),
+        )
+        identities = (site.body.get("identity") or {}).get("userAssignedIdentities") or {}
+        for name in identities:
+            found = cloud.find(name)
+            if found is not None:
+                identities[name] = {key: found.properties.get(key) for key in ("principalId", "clientId")}
+
+
+class SiteConfigs(Kind):
+    """``config/…`` of a site: settings are told to a POST only, ``web`` is part of the site."""
+
+    type = f"{SITE}/config"
+    implied = True
+
+    def __init__(self, sites: Sites) -> None:
+        self._sites = sites
+
+    def put(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
+        """Change the site."""
+        del old
+        site = self._site(cloud, new)
+        if new.name == "appsettings":
+            self._sites.keep_settings(cloud, site, new.properties)
+            self._sites.restart(cloud, site)
+        elif new.name == "web":
+            site.properties["siteConfig"] = {**(site.properties.get("siteConfig") or {}), **new.properties}
+            cloud.save(site)
+            self._sites.restart(cloud, site)
+
+    def get(self, cloud: Cloud, resource: Resource) -> None:
+        """Tell the configuration; settings are not for a GET."""
+        site = self._site(cloud, resource)
+        if resource.name == "appsettings":
+            resource.body["properties"] = {}  # a POST of list tells them, to whoever may
+        elif resource.name == "web":
+            resource.body["properties"] = {**_WEB, **(site.properties.get("siteConfig") or {})}
+
+    def action(
+        self, cloud: Cloud, resource: Resource, action: str, body: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        """List settings."""
+        if action.lower() != "list":
+            return super().action(cloud, resource, action, body)
+        site = self._site(cloud, resource)
+        if resource.name == "appsettings":
+            found: dict[str, Any] = dict(self._sites.settings(cloud, site.id))
+        elif resource.name == "configreferences":
+            found = reference_status(cloud, site, self._sites.settings(cloud, site.id))
+        else:
+            found = {}
+        told = {key: resource.body.get(key) for key in ("id", "name", "type")}
+        return {**told, "location": site.location, "properties": found}
+
+    @staticmethod
+    def _site(cloud: Cloud, resource: Resource) -> Resource:
+        site = cloud.find(resource.id.rsplit("/", 2)[0])
+        if site is None:
+            raise ArmFault(404, "ResourceNotFound", "The site is not there.")
+        return site
+
+
+_WEB: Mapping[str, Any] = {
+    "numberOfWorkers": 1,
+    "alwaysOn": False,
+    "http20Enabled": False,
+    "minTlsVersion": "1.2",
+    "scmMinTlsVersion": "1.2",
+    "ftpsState": "FtpsOnly",
+    "vnetRouteAllEnabled": False,
+    "loadBalancing": "LeastRequests",
+    "managedPipelineMode": "Integrated",
+}
+
+
+def _told(kept: Mapping[str, Any]) -> dict[str, Any]:
+    subscription = "/".join(kept["id"].split("/")[:3])
+    place = kept["location"].replace(" ", "").lower()
+    number = str(kept["number"])
+    return {
+        "id": f"{subscription}/providers/Microsoft.Web/locations/{place}/deletedSites/{number}",
+        "name": number,
+        "type": "Microsoft.Web/deletedSites",
+        "kind": kept["body"].get("kind"),
+        "properties": {
+            "deletedSiteId": kept["number"],
+            "deletedTimestamp": kept["at"],
+            "subscription": segment(kept["id"], "subscriptions"),
+            "resourceGroup": segment(kept["id"], "resourceGroups"),
+            "deletedSiteName": kept["name"],
+            "slot": "Production",
+            "kind": kept["body"].get("kind"),
+            "geoRegionName": kept["location"],
+        },
+    }
+
+
+def _default_command(root: Path) -> str:
+    for name in ("server.js", "app.js", "index.js"):
+        if (root / name).is_file():
+            return f"node {name}"
+    return "npm start" if (root / "package.json").is_file() else "exit 1"
