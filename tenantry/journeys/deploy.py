@@ -80,7 +80,7 @@ def deploy(
         lease.intent(f"deploy {spec.profile} {spec.version or profile.version}, spec {digest}")
         facts = services.target.apply(request, lease, services.on_event)
         lease.check()
-        register.update(
+        instance = register.update(
             spec.name,
             facts={**instance.facts, **facts},
             version=spec.version or profile.version,
@@ -88,7 +88,7 @@ def deploy(
             client=spec.client.name,
             spec_digest=digest,
         )
-        _first_backup(request, services, lease)
+        _first_backup(Request(spec=spec, profile=profile, instance=instance), services, lease)
         if instance.state is State.PROVISIONING:
             instance = register.update(spec.name, state=State.ACTIVE)
         services.on_event(Event(text="looking at its health"))
