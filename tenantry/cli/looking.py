@@ -39,7 +39,7 @@ def shown(name: str, *, workspace: Path | None) -> Result:
         "client": instance.client,
         "state": instance.state,
         "target": instance.target,
-        "placement": instance.host,
+        "placement": instance.facts.get("region") or instance.host,
         "url": instance.url,
         "isolation": instance.facts.get("isolation", ""),
         "encryption": instance.facts.get("encryption", ""),
@@ -133,7 +133,7 @@ def _row(one: Instance) -> dict[str, Any]:
         "client": one.client,
         "state": one.state,
         "target": one.target,
-        "placement": one.host,
+        "placement": one.facts.get("region") or one.host,
         "url": one.url,
         "version": one.version,
         "health": health_word(one.conditions),
@@ -142,12 +142,13 @@ def _row(one: Instance) -> dict[str, Any]:
 
 
 def _database(instance: Instance) -> dict[str, Any] | None:
-    if "database" not in instance.ports:
-        return None
     facts = instance.facts
+    port = instance.ports.get("database") or int(facts.get("database_port", "0"))
+    if not port:
+        return None
     return {
         "host": facts.get("database_host", ""),
-        "port": instance.ports["database"],
+        "port": port,
         "name": facts.get("database_name", ""),
         "user": facts.get("database_user", ""),
         "ca_file": facts.get("database_ca_file", ""),

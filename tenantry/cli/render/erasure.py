@@ -64,9 +64,14 @@ def _by_type(assets: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mappin
 
 def _told(kind: str, assets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return a row; the id "type:*" stands for having looked and found none."""
-    ids = [asset["id"].partition(":")[2] for asset in assets if not asset["id"].endswith(":*")]
+    ids = [_short(asset["id"]) for asset in assets if not asset["id"].endswith(":*")]
     more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
     return {"type": kind, "assets": len(ids), "what": ", ".join(ids[:_SHOWN]) + more}
+
+
+def _short(identity: str) -> str:
+    """Return an id without its type: what follows a colon, or the name at the end of a path of Azure's."""
+    return identity.rpartition("/")[2] if identity.startswith("/") else identity.partition(":")[2]
 
 
 def _proved(kind: str, assets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

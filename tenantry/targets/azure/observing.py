@@ -89,7 +89,8 @@ class _Look:
     def residency(self) -> Seen:
         """No resource lies outside of the residency, and none elsewhere than the spec says."""
         listed = inventory.resources(self._arm, self._group)
-        allowed = {self._props.region.name} | ({self._props.pair.name} if self._props.pair else set())
+        pair = self._props.geo_backup
+        allowed = {self._props.region.name} | ({pair.name} if pair else set())
         wrong = []
         for one in listed:
             place = str(one.get("location") or "").replace(" ", "").lower()
