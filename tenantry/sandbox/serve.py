@@ -77,13 +77,17 @@ class Running:
 
     def run(self) -> None:
         """Serve until a signal asks to end; then end every part."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # uvicorn raises the signal once more when it has ended: it must not end us before the parts.
+            signal.signal(number, lambda *_: self._ending.set())
         for kind in self._cloud.kinds.values():
             kind.resume(self._cloud)
         self._cloud.publish()
         sweeper = threading.Thread(target=self._sweep, name="sweep", daemon=True)
         sweeper.start()
         try:
-            asyncio.run(self._serve())
+            if not self._ending.is_set():
+                asyncio.run(self._serve())
         finally:
             self._ending.set()
             self._places.endpoints_file.unlink(missing_ok=True)

@@ -35,6 +35,15 @@ _CREATE_ONLY: Final[Mapping[str, frozenset[str]]] = {
     "keyvault:Vault": frozenset({"location"}),
 }
 
+# What Azure itself adds inside of what a program wrote.
+_READ_ONLY: Final = frozenset(
+    {
+        *("earliestRestoreDate", "state", "provisioningState", "standbyAvailabilityZone", "iops", "tier"),
+        *("primaryEncryptionKeyStatus", "geoBackupEncryptionKeyStatus", "lastSkuUpdate", "recoveryLevel"),
+        *("quotaNextResetTime", "dataIngestionStatus", "created", "updated", "principalId", "clientId"),
+    }
+)
+
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], unknown: frozenset[str]) -> list[str]:
     """Return the inputs that differ, sorted."""
@@ -79,7 +88,8 @@ def _observed(written: Any, old: Any, new: Any) -> Any:
             for key, value in written.items()
             if key in new or key not in old
         }
-        return {**kept, **{key: new[key] for key in new if key not in old and key not in written}}
+        added = {key: new[key] for key in new if key not in old and key not in written}
+        return {**kept, **{key: value for key, value in added.items() if key not in _READ_ONLY}}
     if isinstance(written, list) and isinstance(new, list) and len(written) == len(new):
         olds = old if isinstance(old, list) and len(old) == len(new) else written
         return [_observed(*three) for three in zip(written, olds, new, strict=True)]
