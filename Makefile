@@ -1,6 +1,7 @@
 # The commands of the project. `make help` lists them.
 PYTHON ?= python3
 KEEP ?=
+REGION ?=
 VENV := .venv/bin
 # Twice the cores: much of a test is waiting for a database or a child.
 WORKERS ?= 4
@@ -17,8 +18,8 @@ help: ## list the commands
 setup: ## bring everything that is needed to this machine; .venv/bin/tenantry is the command then
 	@PYTHON="$(PYTHON)" tools/setup/run
 
-demo: setup ## run the main job on this machine; KEEP=1 leaves everything in place
-	@KEEP="$(KEEP)" $(VENV)/python -m tools.demo
+demo: setup ## run the main jobs on this machine; KEEP=1 leaves all in place, REGION=x chooses Azure's
+	@KEEP="$(KEEP)" REGION="$(REGION)" $(VENV)/python -m tools.demo
 
 test: setup check ## run every test; TESTS=tests/unit runs a part of them
 	$(VENV)/python -m pytest -n $(WORKERS) $(DIST) -q --durations=15 -m "not soak and not bench" $(TESTS)
