@@ -1,0 +1,99 @@
+"""A workspace on a sandbox, for tests that drive the installed command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.sandbox import Sandbox, running_sandbox
+
+__all__ = ["Fleet", "running_fleet"]
+
+_TENANTRY = Path(sys.executable).with_name("tenantry")
+_EXAMPLES = Path(__file__).parents[2] / "examples"
+REGION = "southafricanorth"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fleet:
+    """A workspace whose instances live in a sandbox of its own."""
+
+    workspace: Path
+    sandbox: Sandbox
+
+    def run(
+        self, *arguments: str, expect: int = 0, environment: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Run tenantry; return its envelope. The exit code must be the expected one."""
+        command = [str(_TENANTRY), *arguments, "--workspace", str(self.workspace), "--output", "json"]
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+            env={**os.environ, **(environment or {})},
+        )
+        assert done.returncode == expect, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def new(self, name: str, **settings: str) -> None:
+        """Write a spec."""
+        more = [text for key, value in settings.items() for text in (f"--{key}", value)]
+        self.run(
+            *("instance", "new", name, "--client", f"Red Cross of {name}", "--country", "ZA"),
+            *("--contact", f"it@{name}.example.org", "--hostname", f"{name}.example.org"),
+            *("--profile", "registrations", "--region", REGION, *more),
+        )
+
+    def deployed(self, name: str) -> dict[str, Any]:
+        """Write a spec and deploy it; return its row."""
+        self.new(name)
+        answer = self.run("instance", "deploy", name, "--reason", "a test")
+        row: dict[str, Any] = answer["data"]["instances"][0]
+        return row
+
+    def group(self, name: str) -> str:
+        """Return the id of an instance's resource group."""
+        prefix = f"/rg-{name}-"
+        listed = self.sandbox.arm().list(f"{self.sandbox.subscription}/resourceGroups", "2024-03-01")
+        return next(str(one["id"]) for one in listed if prefix in one["id"])
+
+    def condition(self, name: str, kind: str, *, expect: int = 0) -> dict[str, Any]:
+        """Look at an instance now; return one of its conditions."""
+        rows = self.run("instance", "health", name, expect=expect)["data"]["instances"]
+        return next(one for one in rows[0]["conditions"] if one["type"] == kind)
+
+    def secret(self, name: str, secret: str) -> str:
+        """Return a secret of an instance."""
+        shown = self.run("credentials", "show", name, secret, "--reason", "a test")
+        return str(shown["data"]["value"])
+
+
+@contextmanager
+def running_fleet(folder: Path) -> Iterator[Fleet]:
+    """Make a workspace and start its sandbox; nothing of it stays."""
+    workspace = folder / "fleet"
+    workspace.mkdir(parents=True)
+    (workspace / "tenantry.yaml").write_text(
+        "tenantry: 1\n"
+        "organisation: {name: Example Red Cross, contact: it@example.org}\n"
+        "azure: {cloud: sandbox}\n"
+        f"master_key_file: {folder}/master.key\n"
+        f"profiles: [{_EXAMPLES}]\n"
+        "settings: {ADMIN_EMAIL: admin@example.org}\n",
+        encoding="utf-8",
+    )
+    subprocess.run(
+        [str(_TENANTRY), "init", "--workspace", str(workspace)], check=True, capture_output=True, timeout=60
+    )
+    with running_sandbox(workspace) as sandbox:
+        yield Fleet(workspace=workspace, sandbox=sandbox)

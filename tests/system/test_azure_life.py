@@ -1,0 +1,189 @@
+"""One instance's life on Azure, from the installed command line, in a sandbox."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tenantry.errors import TenantryError
+from tenantry.targets.azure.database import Door
+from tests.support.azure_fleet import REGION, Fleet, running_fleet
+
+_VAULTS, _LOCKS = "2024-11-01", "2020-05-01"
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    with running_fleet(tmp_path_factory.mktemp("azure")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def kenya(fleet: Fleet) -> dict[str, Any]:
+    """An instance that is deployed, for tests that leave it as it was."""
+    return fleet.deployed("kenya")
+
+
+def _person(name: str) -> str:
+    return f"Marker Person of {name}"
+
+
+def _register(fleet: Fleet, name: str, url: str) -> dict[str, Any]:
+    """Put a person in through the running workload."""
+    settings = (
+        f'user = "admin@example.org:{fleet.secret(name, "ADMIN_PASSWORD")}"\n'
+        f'json = "{{\\"name\\": \\"{_person(name)}\\", \\"phone\\": \\"+27100000000\\", \\"household_size\\": 2}}"\n'
+    )
+    done = subprocess.run(
+        [
+            *("curl", "--silent", "--show-error", "--fail", "--cacert", fleet.sandbox.told["ca_file"]),
+            *("--config", "-", f"{url}/registrations"),
+        ],
+        input=settings,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _files_with(text: str, folder: Path) -> list[str]:
+    return [
+        str(path)
+        for path in folder.rglob("*")
+        if path.is_file() and not path.is_symlink() and text.encode() in path.read_bytes()
+    ]
+
+
+def test_a_deployed_instance_is_healthy_and_says_where_it_lives(fleet: Fleet, kenya: dict[str, Any]) -> None:
+    assert (kenya["outcome"], kenya["health"]) == ("done", "healthy")
+    rows = fleet.run("instance", "list")["data"]["instances"]
+    assert [(row["target"], row["placement"]) for row in rows if row["name"] == "kenya"] == [
+        ("azure", REGION)
+    ]
+
+
+def test_the_workload_keeps_what_people_send(fleet: Fleet, kenya: dict[str, Any]) -> None:
+    assert _register(fleet, "kenya", kenya["url"])["name"] == _person("kenya")
+
+
+def test_a_second_look_finds_nothing_to_change(fleet: Fleet, kenya: dict[str, Any]) -> None:
+    assert kenya["name"] == "kenya"
+    assert fleet.run("instance", "preview", "kenya", "--exit-code")["data"]["changes"] == []
+
+
+def test_nobody_outside_reaches_the_database_when_no_operation_runs(
+    fleet: Fleet, kenya: dict[str, Any]
+) -> None:
+    assert kenya["health"] == "healthy"
+    shown = fleet.run("instance", "show", "kenya")["data"]["database"]
+    door = Door(
+        host=shown["host"],
+        database=shown["name"],
+        ca_file=Path(fleet.sandbox.told["ca_file"]),
+        password=fleet.secret("kenya", "database.administrator.password"),
+    )
+    with pytest.raises(TenantryError, match="no database answers"), door.open(timeout=3):
+        pass
+
+
+def test_no_secret_stands_in_the_settings_of_the_site(fleet: Fleet, kenya: dict[str, Any]) -> None:
+    site = kenya["url"].removeprefix("https://").partition(".")[0]
+    path = f"{fleet.group('kenya')}/providers/Microsoft.Web/sites/{site}/config/appsettings/list"
+    told = fleet.sandbox.arm().post(path, "2025-05-01")["properties"]
+    assert told["SESSION_SECRET"].startswith("@Microsoft.KeyVault(")
+    values = [fleet.secret("kenya", name) for name in ("SESSION_SECRET", "database.app.password")]
+    assert not [name for name, value in told.items() if value in values]
+
+
+def test_a_change_by_hand_is_drift_until_the_next_deploy(fleet: Fleet, kenya: dict[str, Any]) -> None:
+    assert kenya["health"] == "healthy"
+    group = fleet.group("kenya")
+    vault = group + "/providers/Microsoft.KeyVault/vaults/" + group.rpartition("/")[2].replace("rg-", "kvs-")
+    arm = fleet.sandbox.arm()
+    found = arm.get(vault, _VAULTS) or {}
+    arm.put(vault, _VAULTS, {**found, "tags": {**found["tags"], "by": "hand"}})
+    drifted = fleet.run("instance", "drift", "kenya", expect=1)["data"]["changes"]
+    assert [one["name"] for one in drifted] == ["secrets-vault"]
+    assert fleet.condition("kenya", "NoDrift", expect=1)["status"] == "False"
+    fleet.run("instance", "deploy", "kenya", "--reason", "undo")
+    assert fleet.run("instance", "drift", "kenya")["data"]["changes"] == []
+
+
+def test_a_suspended_instance_does_not_answer_and_comes_back(fleet: Fleet, kenya: dict[str, Any]) -> None:
+    fleet.run("instance", "suspend", "kenya", "--reason", "a test")
+    get = ["curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}"]
+    get += ["--cacert", fleet.sandbox.told["ca_file"], f"{kenya['url']}/health"]
+    stopped = subprocess.run(get, capture_output=True, text=True, timeout=60, check=True)
+    fleet.run("instance", "resume", "kenya", "--reason", "a test")
+    back = subprocess.run(get, capture_output=True, text=True, timeout=60, check=True)
+    assert (stopped.stdout, back.stdout) == ("403", "200")
+
+
+def test_a_killed_server_is_seen_in_health(fleet: Fleet, kenya: dict[str, Any]) -> None:
+    server = fleet.group("kenya") + "/providers/Microsoft.DBforPostgreSQL/flexibleServers/"
+    server += kenya["url"].removeprefix("https://app-").partition(".")[0].join(("psql-", ""))
+    arm = fleet.sandbox.arm()
+    arm.post(f"{server}/stop", "2025-08-01")
+    try:
+        assert fleet.condition("kenya", "DatabaseUp", expect=1)["status"] == "False"
+        assert fleet.condition("kenya", "Answers", expect=1)["status"] == "False"
+    finally:
+        arm.post(f"{server}/start", "2025-08-01")
+
+
+def test_what_somebody_else_put_into_the_group_or_locked_stops_the_erasure(fleet: Fleet) -> None:
+    arm = fleet.sandbox.arm()
+    fleet.new("togo")
+    fleet.run("instance", "deploy", "togo", "--reason", "a test")
+    theirs = fleet.group("togo")
+    moved = f"{theirs}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/somebodys"
+    arm.put(moved, "2023-01-31", {"location": REGION})
+    refused = fleet.run("erase", "run", "togo", "--confirm", "togo", "--reason", "a test", expect=1)
+    assert refused["problems"][0]["code"] == "foreign-resource"
+    assert "somebodys" in refused["problems"][0]["message"]
+    arm.delete(moved, "2023-01-31")
+    lock = f"{theirs}/providers/Microsoft.Authorization/locks/not-ours"
+    arm.put(lock, _LOCKS, {"properties": {"level": "CanNotDelete"}})
+    locked = fleet.run("erase", "run", "togo", "--confirm", "togo", "--reason", "a test", expect=1)
+    assert locked["problems"][0]["code"] == "scope-locked"
+    arm.delete(lock, _LOCKS)
+    fleet.run("erase", "run", "togo", "--confirm", "togo", "--reason", "a test")
+
+
+def test_an_erased_instance_is_told_with_what_azure_keeps_until_nothing_is_left(fleet: Fleet) -> None:
+    row = fleet.deployed("zambia")
+    _register(fleet, "zambia", row["url"])
+    fleet.run("backup", "create", "zambia", "--reason", "a test")
+    password = fleet.secret("zambia", "ADMIN_PASSWORD")
+    disk = Path(json.loads((fleet.sandbox.private / "sandbox" / "sandbox.json").read_text())["data"])
+    erased = fleet.run("erase", "run", "zambia", "--confirm", "zambia", "--reason", "agreement ended")["data"]
+    assert erased["state"] == "erased"
+    assert {one["absent"] for one in erased["assets"]} == {True}
+    status = fleet.run("erase", "status", "zambia")["data"]
+    assert sorted((one["type"].rpartition("/")[2], one["observed"]) for one in status["residues"]) == [
+        ("flexibleServers", "unknown"),
+        ("sites", "present"),
+        ("vaults", "present"),
+    ]
+    assert not status["nothing_recoverable"]
+    assert _files_with(_person("zambia"), disk), "a control: as long as it can be revived, the rows are there"
+    fleet.sandbox.faults("time", "+6d")
+    seen = {
+        one["type"].rpartition("/")[2]: one["observed"]
+        for one in fleet.run("tick")["data"]["erased"][0]["residues"]
+    }
+    assert seen == {"flexibleServers": "gone", "sites": "present", "vaults": "present"}
+    fleet.sandbox.faults("time", "+30d")
+    ticked = {one["name"]: one["nothing_recoverable"] for one in fleet.run("tick")["data"]["erased"]}
+    assert ticked["zambia"]
+    assert fleet.run("erase", "status", "zambia")["data"]["recoverable_until"] is None
+    assert not _files_with(password, disk)
+    assert not _files_with(_person("zambia"), disk)
