@@ -20,12 +20,13 @@ _ENVELOPE: Final = frozenset(
         *("plan", "etag", "eTag", "properties"),
     }
 )
-_OF_A_PART: Final = frozenset({"id", "name", "type", "etag"})
-# Lists of things that are flattened themselves: the network's parts.
+_OF_A_PART: Final = frozenset({"id", "name", "type", "etag", "location", "tags"})
+# Things, and lists of things, that are flattened themselves: the network's parts.
 _PARTS: Final = frozenset(
     {
         *("securityRules", "delegations", "privateLinkServiceConnections", "subnets", "ipConfigurations"),
         *("manualPrivateLinkServiceConnections", "privateDnsZoneConfigs"),
+        *("subnet", "networkSecurityGroup", "routeTable"),
     }
 )
 _NETWORK: Final = "azure-native:network:"
@@ -169,7 +170,8 @@ def _nested(value: Any, key: str, rename: _Rename, parts: _Parts) -> Any:
     if key in _FREE:
         return value
     if isinstance(value, Mapping):
-        return {rename(name): _nested(one, name, rename, parts) for name, one in value.items()}
+        found = {rename(name): _nested(one, name, rename, parts) for name, one in value.items()}
+        return parts(key, found)
     if isinstance(value, list):
         return [parts(key, _nested(one, "", rename, parts)) for one in value]
     return value
@@ -180,7 +182,8 @@ def _pack_parts(token: str) -> _Parts:
         if not token.startswith(_NETWORK) or key not in _PARTS or not isinstance(part, dict):
             return part
         outer = {name: value for name, value in part.items() if name in _OF_A_PART}
-        return {**outer, "properties": {k: v for k, v in part.items() if k not in _OF_A_PART}}
+        inner = {name: value for name, value in part.items() if name not in _OF_A_PART}
+        return {**outer, "properties": inner} if inner else outer
 
     return pack
 

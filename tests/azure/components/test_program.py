@@ -1,0 +1,159 @@
+"""The program of an instance under the real engine: what it asks Azure for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tenantry.adapters import tools
+from tenantry.adapters.engine import Engine
+from tenantry.components.azure.props import AzureProps
+from tenantry.components.azure.tokens import DATA_TOKENS
+from tenantry.model.azure_types import TYPES
+from tenantry.model.residency import AzurePlacement
+from tenantry.sandbox.native.provider import serve
+from tenantry.stacks.instance import azure_program
+from tests.azure import arm_types
+from tests.azure.recording import RecordingManager, example_props, token_of
+
+_PASSPHRASE = "a passphrase of tests"
+
+
+@contextmanager
+def _engine(folder: Path, manager: RecordingManager) -> Iterator[Engine]:
+    ids = {"subscription_id": "11111111-1111-1111-1111-111111111111", "directory_id": "d"}
+    with serve(manager, lambda _: manager, client_id="c", object_id="o", **ids) as port:
+        yield Engine(
+            tools.find_engine(),
+            home=folder / "home",
+            state_folder=folder / "state",
+            providers={"azure-native": port},
+            holds_data=lambda token: token in DATA_TOKENS,
+            parallel=32,
+        )
+
+
+def _sent(folder: Path, props: AzureProps) -> dict[str, dict[str, Any]]:
+    """Return the body of every resource that the program of an instance makes, by id."""
+    manager = RecordingManager()
+    with _engine(folder, manager) as engine:
+        engine.up("one", azure_program(props), passphrase=_PASSPHRASE)
+        again = engine.up("one", azure_program(props), passphrase=_PASSPHRASE)
+    assert {str(change.kind) for change in again.changes} == {"same"}, "a second run changes nothing"
+    return manager.sent
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("program")
+
+
+@pytest.fixture(scope="module")
+def sent(folder: Path) -> dict[str, dict[str, Any]]:
+    return _sent(folder / "small", example_props(folder / "w"))
+
+
+@pytest.fixture(scope="module")
+def with_pair(folder: Path) -> dict[str, dict[str, Any]]:
+    placement = AzurePlacement(region="southafricanorth", geo_redundant_backup=True)
+    return _sent(folder / "pair", example_props(folder / "w", placement=placement))
+
+
+def _of(sent: Mapping[str, dict[str, Any]], token: str) -> list[dict[str, Any]]:
+    return [body for path, body in sent.items() if token_of(path) == f"azure-native:{token}"]
+
+
+def test_every_body_is_one_that_microsofts_own_types_have(sent: dict[str, dict[str, Any]]) -> None:
+    assert [token_of(path) for path in sent if not arm_types.has_oracle(token_of(path))] == []
+    wrong = {
+        path.rpartition("/providers/")[2]: found
+        for path, body in sent.items()
+        if (found := arm_types.faults(token_of(path), body))
+    }
+    assert wrong == {}
+
+
+def test_every_type_of_the_table_has_somebody_elses_description() -> None:
+    assert [token for token in TYPES if not arm_types.has_oracle(token)] == []
+
+
+def test_no_setting_of_the_site_is_a_secret(sent: dict[str, dict[str, Any]]) -> None:
+    settings = _of(sent, "web:WebAppApplicationSettings")[0]["properties"]
+    assert settings["DATABASE_PASSWORD"].startswith(
+        "@Microsoft.KeyVault(SecretUri=https://kvs-kenya-san-abc234."
+    )
+    hidden = {"the-session-secret", "the-admin-password", "the-app-password"}
+    assert not [name for name, value in settings.items() if any(one in value for one in hidden)]
+
+
+def test_secrets_go_into_the_vault_and_nowhere_else(sent: dict[str, dict[str, Any]]) -> None:
+    holders = {token_of(path) for path, body in sent.items() if "the-session-secret" in str(body)}
+    assert holders == {"azure-native:keyvault:Secret"}
+
+
+def test_data_services_have_no_public_access(sent: dict[str, dict[str, Any]]) -> None:
+    server = _of(sent, "dbforpostgresql:Server")[0]["properties"]
+    vaults = [body["properties"] for body in _of(sent, "keyvault:Vault")]
+    assert server["network"]["publicNetworkAccess"] == "Disabled"
+    assert [one["publicNetworkAccess"] for one in vaults] == ["Disabled", "Disabled"]
+    assert {one["networkAcls"]["defaultAction"] for one in vaults} == {"Deny"}
+    doors = [
+        body["properties"]["privateLinkServiceConnections"] for body in _of(sent, "network:PrivateEndpoint")
+    ]
+    assert len(doors) == 3
+
+
+def test_the_database_is_encrypted_with_a_key_of_the_instances_own(sent: dict[str, dict[str, Any]]) -> None:
+    server = _of(sent, "dbforpostgresql:Server")[0]
+    assert server["properties"]["dataEncryption"]["type"] == "AzureKeyVault"
+    assert "kvk-kenya-san-abc234" in server["properties"]["dataEncryption"]["primaryKeyURI"]
+    assert server["sku"]["tier"] != "Burstable"
+    protected = [one["properties"].get("enablePurgeProtection") for one in _of(sent, "keyvault:Vault")]
+    assert sorted(protected, key=str) == [None, True]
+
+
+def test_everything_lies_in_the_region(sent: dict[str, dict[str, Any]]) -> None:
+    places = {str(body["location"]) for body in sent.values() if body.get("location")}
+    assert places == {"southafricanorth", "Global"}
+
+
+def test_a_second_copy_of_the_backups_has_key_and_identity_in_the_pair(
+    with_pair: dict[str, dict[str, Any]],
+) -> None:
+    elsewhere = {
+        token_of(path) for path, body in with_pair.items() if body.get("location") == "southafricawest"
+    }
+    assert elsewhere == {"azure-native:keyvault:Vault", "azure-native:managedidentity:UserAssignedIdentity"}
+    encryption = _of(with_pair, "dbforpostgresql:Server")[0]["properties"]["dataEncryption"]
+    assert "kvp-kenya-san-abc234" in encryption["geoBackupKeyURI"]
+
+
+def test_what_has_tags_says_whose_it_is_and_nothing_personal(sent: dict[str, dict[str, Any]]) -> None:
+    tagged = [body["tags"] for body in sent.values() if "tags" in body]
+    assert {tuple(sorted(tags)) for tags in tagged} == {("client", "instance", "operation")}
+    bare = {token_of(path).rpartition(":")[2] for path, body in sent.items() if "tags" not in body}
+    assert bare == {
+        *("Configuration", "Database", "DiagnosticSetting", "ManagementLockByScope", "PrivateDnsZoneGroup"),
+        *("RoleAssignment", "Subnet", "WebAppApplicationSettings", "WebAppFtpAllowed", "WebAppScmAllowed"),
+    }
+
+
+def test_what_holds_data_is_locked(sent: dict[str, dict[str, Any]]) -> None:
+    locked = {
+        path.partition("/providers/Microsoft.Authorization/locks")[0] for path in sent if "/locks/" in path
+    }
+    assert {token_of(path).rpartition(":")[2] for path in locked} == {"Server", "Vault"}
+    assert len(locked) == 3
+
+
+def test_a_role_assignment_has_the_same_name_at_every_run(
+    sent: dict[str, dict[str, Any]], with_pair: dict[str, dict[str, Any]]
+) -> None:
+    def names(found: Mapping[str, Any]) -> set[str]:
+        return {path for path in found if "/roleAssignments/" in path and "/kvs-" in path}
+
+    assert names(sent) == names(with_pair)
