@@ -14,7 +14,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -131,20 +131,24 @@ def fault_request(kind: str, values: Sequence[str], *, match: str) -> tuple[str,
         return f"/faults/{kind}", {}
     if kind == "time":
         return "/time", {"seconds": _seconds(told["time"])}
-    request: dict[str, Any] = {"kind": kind, "match": match}
-    if "count" in told:
-        request["count"] = _number(told["count"], least=1)
-    if kind == "error":
-        request["value"] = str(_number(told["status"], least=400))
-    if kind == "slow":
-        request["value"] = str(_seconds(told["seconds"]))
-    if kind == "code":
-        request |= {"value": told["code"], "type_": told["type"], "count": 1}
-    if kind in {"stuck", "policy"}:
-        request["value"] = told["type"]
-    if kind == "capacity":
-        request["value"] = told["region"].replace(" ", "").lower()
-    return "/faults/add", request
+    return "/faults/add", {"kind": kind, "match": match, **_fault_values(kind, told)}
+
+
+def _fault_values(kind: str, told: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the sandbox is told of a fault."""
+    count = {"count": _number(told["count"], least=1)} if "count" in told else {}
+    match kind:
+        case "error":
+            return {**count, "value": str(_number(told["status"], least=400))}
+        case "slow":
+            return {"value": str(_seconds(told["seconds"]))}
+        case "code":
+            return {"value": told["code"], "type_": told["type"], "count": 1}
+        case "stuck" | "policy":
+            return {"value": told["type"]}
+        case "capacity":
+            return {"value": told["region"].replace(" ", "").lower()}
+    return count
 
 
 def _number(text: str, *, least: int) -> int:

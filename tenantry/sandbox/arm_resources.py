@@ -165,7 +165,8 @@ class Resources:
             self._log(call.method, new.id, type_)
             if style.put in {Way.AT_ONCE, Way.BODY} and not self._is_slow(call.method, type_, style):
                 self._work(new, old, style)
-                return Answer(201 if old is None else 200, self._cloud.find(new.id).body)  # type: ignore[union-attr]
+                status = style.created if old is None else 200
+                return Answer(status, self._cloud.find(new.id).body)  # type: ignore[union-attr]
             draft = self._draft(new, old, style)
             operation = self.operations.begin(
                 call.method,
@@ -222,7 +223,7 @@ class Resources:
         headers = self.operation_headers(operation, draft.id, style.put, call.version)
         if style.accepted:
             return Answer(202, None, headers)
-        return Answer(201 if created else 200, draft.body, headers)
+        return Answer(style.created if created else 200, draft.body, headers)
 
     def operation_headers(
         self, operation: Operation, resource_id: str, way: Way, version: str

@@ -26,12 +26,14 @@ class Style:
     put: Way = Way.AT_ONCE
     delete: Way = Way.AT_ONCE
     accepted: bool = False  # PUT is answered with 202, not with 201 and the body
+    created: int = 201  # how a PUT that makes something is answered
     state: bool = True  # the body has provisioningState
     tracked: bool = False  # it has a location
     etag: bool = False
 
 
 _SUB = Style(state=False)  # small things that are there at once and have no state
+_WEB = Style(state=False, created=200)
 _NETWORK = Style(put=Way.STATUS, delete=Way.BOTH, tracked=True, etag=True)
 _NETWORK_CHILD = Style(put=Way.STATUS, delete=Way.BOTH, etag=True)
 _DNS = Style(put=Way.BOTH, delete=Way.BOTH, accepted=True, tracked=True, etag=True)
@@ -68,13 +70,15 @@ _STYLES: Mapping[str, Style] = {
     "Microsoft.DBforPostgreSQL/flexibleServers/firewallRules": _DATABASE_CHILD,
     "Microsoft.DBforPostgreSQL/flexibleServers/administrators": _DATABASE_CHILD,
     "Microsoft.DBforPostgreSQL/flexibleServers/backups": _DATABASE_CHILD,
-    "Microsoft.Web/serverFarms": Style(put=Way.BODY, tracked=True),
-    "Microsoft.Web/sites": Style(state=False, tracked=True),
-    "Microsoft.Web/sites/config": _SUB,
-    "Microsoft.Web/sites/basicPublishingCredentialsPolicies": _SUB,
-    "Microsoft.Web/sites/hostNameBindings": _SUB,
-    "Microsoft.Web/certificates": Style(tracked=True),
-    "Microsoft.Web/staticSites": Style(put=Way.BODY, delete=Way.LOCATION, state=False, tracked=True),
+    "Microsoft.Web/serverFarms": Style(put=Way.BODY, tracked=True, created=200),
+    "Microsoft.Web/sites": Style(state=False, tracked=True, created=200),
+    "Microsoft.Web/sites/config": _WEB,
+    "Microsoft.Web/sites/basicPublishingCredentialsPolicies": _WEB,
+    "Microsoft.Web/sites/hostNameBindings": _WEB,
+    "Microsoft.Web/certificates": Style(tracked=True, created=200),
+    "Microsoft.Web/staticSites": Style(
+        put=Way.BODY, created=200, delete=Way.LOCATION, state=False, tracked=True
+    ),
     "Microsoft.Cache/redisEnterprise": Style(put=Way.STATUS, delete=Way.BOTH, tracked=True),
     "Microsoft.Cache/redisEnterprise/databases": Style(put=Way.STATUS, delete=Way.BOTH),
     "Microsoft.OperationalInsights/workspaces": Style(

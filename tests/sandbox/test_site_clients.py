@@ -1,0 +1,197 @@
+"""Sites of the sandbox: what azure-mgmt-web makes really runs."""
+
+from __future__ import annotations
+
+import io
+import json
+import ssl
+import urllib.error
+import urllib.request
+import uuid
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.core.exceptions import HttpResponseError
+from azure.mgmt.web import WebSiteManagementClient
+
+from tenantry.adapters.azure_arm import Arm
+from tests.support.sandbox import Sandbox
+
+_REGION = "westeurope"
+_PROGRAM = """\
+import http.server, json, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == "/write":
+            open("/home/data.txt", "a").write("x")
+        told = {"greeting": os.environ.get("GREETING"), "uid": os.getuid(),
+                "kept": os.path.exists("/home/data.txt"), "path": self.path,
+                "proto": self.headers.get("X-Forwarded-Proto")}
+        body = json.dumps(told).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        print("a request came", flush=True)
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+class _Sites:
+    """Sites in a group of their own."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.group = f"rg-{uuid.uuid4().hex[:8]}"
+        sandbox.make_group(self.group, _REGION)
+        self.client = sandbox.client(WebSiteManagementClient)
+        self.plan = self.client.app_service_plans.begin_create_or_update(
+            self.group,
+            "plan",
+            {
+                "location": _REGION,
+                "kind": "linux",
+                "sku": {"name": "B1", "tier": "Basic"},
+                "properties": {"reserved": True},
+            },
+        ).result()
+
+    def make(self, *, settings: Mapping[str, str] | None = None) -> str:
+        """Make a site; return its name."""
+        name = f"app-{uuid.uuid4().hex[:10]}"
+        site = {
+            "location": _REGION,
+            "kind": "app,linux",
+            "properties": {
+                "serverFarmId": self.plan.id,
+                "siteConfig": {"linuxFxVersion": "PYTHON|3.11", "appCommandLine": "python3 app.py"},
+            },
+        }
+        self.client.web_apps.begin_create_or_update(self.group, name, site).result()
+        if settings:
+            self.client.web_apps.update_application_settings(self.group, name, {"properties": dict(settings)})
+        return name
+
+    def publish(self, name: str, program: str = _PROGRAM, *, entry: str = "app.py") -> int:
+        """Send a package; return the status."""
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr(entry, program)
+        answer = self._scm(name).call("POST", "/api/zipdeploy", content=packed.getvalue())
+        return answer.status
+
+    def log(self, name: str) -> str:
+        scm = self._scm(name)
+        listed = scm.call("GET", "/api/logs/docker").body
+        found = scm.call("GET", listed[-1]["href"]).body
+        return bytes(found).decode()
+
+    def get(self, name: str, path: str = "/") -> tuple[int, str]:
+        url = f"https://{name}.{self.sandbox.told['sites_suffix']}{path}"
+        context = ssl.create_default_context(cafile=self.sandbox.told["ca_file"])
+        try:
+            with urllib.request.urlopen(url, timeout=30, context=context) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def told(self, name: str, path: str = "/") -> dict[str, Any]:
+        status, text = self.get(name, path)
+        assert status == 200, text
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+    def _scm(self, name: str) -> Arm:
+        return Arm(
+            f"https://{name}.scm.{self.sandbox.told['sites_suffix']}",
+            credential=self.sandbox.credential(),
+            scope=self.sandbox.scope,
+            ca_file=Path(self.sandbox.told["ca_file"]),
+        )
+
+
+@pytest.fixture(scope="module")
+def sites(sandbox: Sandbox) -> Iterator[_Sites]:
+    found = _Sites(sandbox)
+    yield found
+    found.client.close()
+
+
+def test_a_site_runs_its_package_with_its_settings_as_a_user_of_its_own(sites: _Sites) -> None:
+    name = sites.make(settings={"GREETING": "good day"})
+    assert "waiting for your content" in sites.get(name)[1]
+    assert sites.publish(name) == 200
+    told = sites.told(name, "/a?b=c")
+    assert (told["greeting"], told["path"], told["proto"]) == ("good day", "/a?b=c", "https")
+    assert "a request came" in sites.log(name)
+
+
+def test_a_changed_setting_reaches_the_process(sites: _Sites) -> None:
+    name = sites.make(settings={"GREETING": "one"})
+    sites.publish(name)
+    sites.client.web_apps.update_application_settings(sites.group, name, {"properties": {"GREETING": "two"}})
+    assert sites.told(name)["greeting"] == "two"
+    listed = sites.client.web_apps.list_application_settings(sites.group, name)
+    assert listed.properties == {"GREETING": "two"}
+
+
+def test_home_outlives_a_new_package(sites: _Sites) -> None:
+    name = sites.make()
+    sites.publish(name)
+    sites.told(name, "/write")
+    sites.publish(name)
+    assert sites.told(name)["kept"]
+
+
+def test_a_stopped_site_says_so_and_starts_again(sites: _Sites) -> None:
+    name = sites.make()
+    sites.publish(name)
+    sites.client.web_apps.stop(sites.group, name)
+    assert sites.get(name)[0] == 403
+    assert sites.client.web_apps.get(sites.group, name).properties.state == "Stopped"
+    sites.client.web_apps.start(sites.group, name)
+    assert sites.get(name)[0] == 200
+
+
+def test_a_program_that_does_not_start_is_an_application_error(sites: _Sites) -> None:
+    name = sites.make()
+    sites.publish(name, "raise SystemExit('no such thing as a start')")
+    assert sites.get(name)[0] == 503
+    assert "no such thing as a start" in sites.log(name)
+
+
+def test_a_package_that_leads_out_of_its_folder_is_refused(sites: _Sites) -> None:
+    name = sites.make()
+    assert sites.publish(name, entry="../../escaped.py") == 400
+
+
+def test_a_deleted_site_is_restored_into_another_and_gone_after_its_days(sites: _Sites) -> None:
+    name = sites.make(settings={"GREETING": "kept"})
+    sites.publish(name)
+    sites.told(name, "/write")
+    sites.client.web_apps.delete(sites.group, name, delete_empty_server_farm=False)
+    found = [one for one in sites.client.deleted_web_apps.list() if one.properties.deleted_site_name == name]
+    assert len(found) == 1
+    other = sites.make()
+    sites.sandbox.arm().post(
+        f"{sites.sandbox.subscription}/resourceGroups/{sites.group}/providers/Microsoft.Web/sites/{other}"
+        "/restoreFromDeletedApp",
+        "2025-05-01",
+        {"properties": {"deletedSiteId": found[0].id, "recoverConfiguration": True}},
+    )
+    told = sites.told(other)
+    assert (told["greeting"], told["kept"]) == ("kept", True)
+    sites.sandbox.faults("time", "+31d")
+    assert not [
+        one for one in sites.client.deleted_web_apps.list() if one.properties.deleted_site_name == name
+    ]
+
+
+def test_a_plan_that_carries_a_site_is_not_deleted(sites: _Sites) -> None:
+    sites.make()
+    with pytest.raises(HttpResponseError, match="cannot be deleted"):
+        sites.client.app_service_plans.delete(sites.group, "plan")
