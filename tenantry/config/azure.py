@@ -10,12 +10,12 @@ from tenantry.config.kinds import Choice, FilePath, Integer, Text
 from tenantry.config.problems import NOWHERE, Fault, Findings
 from tenantry.model.spec import AzureSettings, CloudName, CredentialKind
 
-__all__ = ["AZURE_RECORD", "azure_settings"]
+__all__ = ["AZURE_RECORD", "GUID_PATTERN", "azure_settings"]
 
-_GUID: Final = r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+GUID_PATTERN: Final = r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 _ID: Final = Text(
-    rule=pattern_rule(_GUID, "must be an id such as 00000000-0000-0000-0000-000000000000"),
-    pattern=_GUID,
+    rule=pattern_rule(GUID_PATTERN, "must be an id such as 00000000-0000-0000-0000-000000000000"),
+    pattern=GUID_PATTERN,
     most=36,
 )
 # What each kind of credential needs, beside the directory.

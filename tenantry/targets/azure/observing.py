@@ -17,7 +17,7 @@ from tenantry.config.regions import catalogue
 from tenantry.errors import TenantryError
 from tenantry.model.azure_types import TYPES
 from tenantry.model.profile import Service
-from tenantry.model.residency import Residency
+from tenantry.model.spec import InstanceSpec
 from tenantry.model.status import Condition, Truth
 from tenantry.targets.azure import backups, inventory, way_in
 
@@ -31,11 +31,12 @@ class _Look:
     """One look at one instance."""
 
     def __init__(
-        self, arm: Arm, props: AzureProps, *, residency: Residency, ca_file: Path | None, now: datetime
+        self, arm: Arm, props: AzureProps, *, spec: InstanceSpec, ca_file: Path | None, now: datetime
     ) -> None:
         self._arm = arm
+        self._most_hours = spec.backups.max_age_hours
         self._props = props
-        self._residency = residency
+        self._residency = spec.residency
         self._ca_file = ca_file
         self._now = now
         self._group = inventory.group_id(props.subscription_id, props.names)
@@ -59,17 +60,20 @@ class _Look:
         """The server says that it is ready, and that its key can be used."""
         server = self._get("dbforpostgresql:Server", self._props.names.server)
         state = str((server.get("properties") or {}).get("state") or "missing")
-        return state == "Ready", state.title(), f"the server is {state}"
+        return state == "Ready", "Reachable" if state == "Ready" else "NotReachable", f"the server is {state}"
 
     def site(self) -> Seen:
         """The site runs, or is stopped because the instance is suspended."""
         site = self._get("web:WebApp", self._props.names.site)
         state = str((site.get("properties") or {}).get("state") or "missing")
         wanted = "Running" if self._props.running else "Stopped"
-        return state == wanted, state.title(), f"the site is {state}"
+        good, bad = ("Running", "NotRunning") if self._props.running else ("Suspended", "NotSuspended")
+        return state == wanted, good if state == wanted else bad, f"the site is {state}"
 
     def answers(self) -> Seen:
         """The health path answers over HTTPS, as people reach it."""
+        if not self._props.running:
+            return True, "Suspended", "nobody is to be answered"
         health = self._props.profile.health
         url = self._props.url + health.path
         context = ssl.create_default_context(cafile=str(self._ca_file) if self._ca_file else None)
@@ -84,7 +88,7 @@ class _Look:
         except OSError as error:
             return False, "NoAnswer", f"{url}: {getattr(error, 'reason', error)}"
         well = status == health.expected_status
-        return well, "Answers" if well else "WrongStatus", f"{url} answers {status}"
+        return well, "Answers" if well else "BadStatus", f"{url} answers {status}"
 
     def residency(self) -> Seen:
         """No resource lies outside of the residency, and none elsewhere than the spec says."""
@@ -120,9 +124,8 @@ class _Look:
         if not listed:
             return False, "NoBackup", "the server lists no backup"
         age = self._now - listed[0].finished
-        # Azure takes one a day, at a time of its own.
-        well = age < timedelta(hours=26)
-        return well, "Recent" if well else "TooOld", f"the newest is {_hours(age)} old"
+        well = age < timedelta(hours=self._most_hours)
+        return well, "Recent" if well else "BackupOld", f"the newest is {_hours(age)} old"
 
     def _get(self, token: str, name: str) -> dict[str, Any]:
         return self._arm.get(self._id(token, name), TYPES[f"azure-native:{token}"].version) or {}
@@ -135,24 +138,23 @@ def look(
     arm: Arm,
     props: AzureProps,
     *,
-    residency: Residency,
+    spec: InstanceSpec,
     ca_file: Path | None,
     now: datetime,
     drifted: Callable[[], Sequence[str]],
 ) -> Sequence[Condition]:
     """Look at everything, several at once. What cannot be looked at is Unknown."""
-    one = _Look(arm, props, residency=residency, ca_file=ca_file, now=now)
+    one = _Look(arm, props, spec=spec, ca_file=ca_file, now=now)
     looks: dict[str, Callable[[], Seen]] = {
         "ResourcesReady": one.resources,
         "ProcessUp": one.site,
+        "HttpOk": one.answers,
         "ResidencyKept": one.residency,
         "Private": one.private,
         "NoDrift": lambda: _no_drift(drifted()),
     }
     if props.needs(Service.DATABASE):
-        looks |= {"DatabaseUp": one.database, "BackedUp": one.backed_up}
-    if props.running:
-        looks["Answers"] = one.answers
+        looks |= {"DatabaseReachable": one.database, "BackupRecent": one.backed_up}
     with ThreadPoolExecutor(len(looks)) as pool:
         seen = dict(zip(looks, pool.map(_guarded, looks.values()), strict=True))
     return [_condition(name, found, now) for name, found in sorted(seen.items())]
@@ -167,9 +169,7 @@ def _guarded(act: Callable[[], Seen]) -> Seen | TenantryError:
 
 def _condition(name: str, found: Seen | TenantryError, now: datetime) -> Condition:
     if isinstance(found, TenantryError):
-        return Condition(
-            type=name, status=Truth.UNKNOWN, reason="CouldNotLook", message=found.message, at=now
-        )
+        return Condition(type=name, status=Truth.UNKNOWN, reason="CannotLook", message=found.message, at=now)
     good, reason, message = found
     return Condition(
         type=name, status=Truth.TRUE if good else Truth.FALSE, reason=reason, message=message, at=now
@@ -179,7 +179,7 @@ def _condition(name: str, found: Seen | TenantryError, now: datetime) -> Conditi
 def _no_drift(changed: Sequence[str]) -> Seen:
     if changed:
         return False, "Drifted", "changed by hand: " + ", ".join(changed)
-    return True, "AsDeployed", "nothing was changed by hand"
+    return True, "InSync", "nothing was changed by hand"
 
 
 def _hours(age: timedelta) -> str:

@@ -186,7 +186,7 @@ class AzureTarget:
         return observing.look(
             self.clients.arm,
             self._props(request),
-            residency=request.spec.residency,
+            spec=request.spec,
             ca_file=self.clients.access.cloud.ca_file,
             now=self.clients.now(),
             drifted=lambda: [

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from tenantry import errors
+from tenantry.targets.azure import observing
 from tenantry.targets.host import probes
 from tenantry.targets.host.inventory import ASSET_TYPES
 
@@ -53,3 +54,18 @@ def test_the_page_of_asset_types_has_every_type_as_it_is() -> None:
 def test_the_page_of_conditions_has_every_type_with_its_reasons() -> None:
     told = {row[0].strip("`"): set(re.findall(r"`(\w+)`", row[2] + row[3])) for row in _rows("conditions.md")}
     assert told == _observers()
+
+
+def test_the_page_of_conditions_on_azure_has_every_type_with_its_reasons() -> None:
+    told = {
+        row[0].strip("`"): set(re.findall(r"`(\w+)`", row[2] + row[3]))
+        for row in _rows("conditions-azure.md")
+    }
+    tree = ast.parse(Path(observing.__file__).read_text(encoding="utf-8"))
+    functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    looks = dict(re.findall(r"'([A-Z][A-Za-z]+)': (?:one\.|lambda: _)(\w+)", ast.unparse(tree)))
+    given = {
+        name: _reasons(functions.get(function) or functions[f"_{function}"])
+        for name, function in looks.items()
+    }
+    assert told == given
