@@ -176,7 +176,6 @@ class ZoneGroups(Kind):
             zone = str(one["properties"]["privateDnsZoneId"])
             one["id"] = f"{new.id}/privateDnsZoneConfigs/{one.get('name')}"
             one["type"] = f"{self.type}/privateDnsZoneConfigs"
-            one["properties"]["provisioningState"] = "Succeeded"
             one["properties"]["recordSets"] = [
                 _record(cloud, zone, str(config["fqdn"]), list(config["ipAddresses"]))
                 for config in endpoint.properties.get("customDnsConfigs") or []

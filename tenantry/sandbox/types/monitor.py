@@ -62,7 +62,6 @@ class Components(Kind):
             CreationDate=before.get("CreationDate") or iso(cloud.now()),
             TenantId=new.id.split("/")[2],
             provisioningState="Succeeded",
-            Ver="v2",
         )
 
 

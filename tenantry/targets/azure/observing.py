@@ -66,9 +66,9 @@ class _Look:
         """The site runs, or is stopped because the instance is suspended."""
         site = self._get("web:WebApp", self._props.names.site)
         state = str((site.get("properties") or {}).get("state") or "missing")
-        wanted = "Running" if self._props.running else "Stopped"
-        good, bad = ("Running", "NotRunning") if self._props.running else ("Suspended", "NotSuspended")
-        return state == wanted, good if state == wanted else bad, f"the site is {state}"
+        if self._props.running:
+            return state == "Running", "Running" if state == "Running" else "NotRunning", f"it is {state}"
+        return state == "Stopped", "Suspended" if state == "Stopped" else "NotSuspended", f"it is {state}"
 
     def answers(self) -> Seen:
         """The health path answers over HTTPS, as people reach it."""
