@@ -174,8 +174,6 @@ class ZoneGroups(Kind):
         assert endpoint is not None
         for one in new.properties["privateDnsZoneConfigs"]:
             zone = str(one["properties"]["privateDnsZoneId"])
-            one["id"] = f"{new.id}/privateDnsZoneConfigs/{one.get('name')}"
-            one["type"] = f"{self.type}/privateDnsZoneConfigs"
             one["properties"]["recordSets"] = [
                 _record(cloud, zone, str(config["fqdn"]), list(config["ipAddresses"]))
                 for config in endpoint.properties.get("customDnsConfigs") or []
