@@ -31,6 +31,7 @@ _ACCEPTED = frozenset({200, 201, 202, 204})
 _POLL_SECONDS = 2.0  # where Azure names no other
 _PATIENCE_SECONDS = 60 * 60.0
 _TIMEOUT_SECONDS = 60
+_CONNECTIONS = 40  # the engine works on 32 resources at once
 _SETTLED = frozenset({"", "succeeded", "ready", "provisioned", "deleted"})
 _ENDED = {"succeeded", "ready", "failed", "canceled", "cancelled"}
 
@@ -361,13 +362,23 @@ def _no_token(error: Exception) -> TenantryError:
 
 
 def _pipeline(base: str, credential: Any, scope: str, *, ca_file: Path | None, retries: int) -> Any:
+    import requests
     from azure.core import PipelineClient
     from azure.core.pipeline import policies
+    from azure.core.pipeline.transport import RequestsTransport
+    from requests.adapters import HTTPAdapter
 
     # The environment's own ideas of authorities (REQUESTS_CA_BUNDLE) must not outrank the cloud's.
-    transport: dict[str, Any] = {"connection_timeout": 10, "read_timeout": _TIMEOUT_SECONDS}
-    if ca_file is not None:
-        transport |= {"connection_verify": str(ca_file), "use_env_settings": False}
+    session = requests.Session()
+    session.trust_env = ca_file is None
+    session.mount("https://", HTTPAdapter(pool_maxsize=_CONNECTIONS))
+    transport = RequestsTransport(
+        session=session,
+        connection_timeout=10,
+        read_timeout=_TIMEOUT_SECONDS,
+        connection_verify=True if ca_file is None else str(ca_file),
+        use_env_settings=ca_file is None,
+    )
     return PipelineClient(
         base,
         policies=[
@@ -376,5 +387,5 @@ def _pipeline(base: str, credential: Any, scope: str, *, ca_file: Path | None, r
             policies.RetryPolicy(retry_total=retries, retry_backoff_factor=0.5, retry_backoff_max=60),
             policies.BearerTokenCredentialPolicy(credential, scope),
         ],
-        **transport,
+        transport=transport,
     )
