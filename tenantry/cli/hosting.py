@@ -9,7 +9,8 @@ from tenantry.cli.render.progress import Progress
 from tenantry.cli.wiring import Wiring
 from tenantry.errors import Problem, TenantryError
 from tenantry.model.lifecycle import State
-from tenantry.ports import Event
+from tenantry.model.spec import TargetKind
+from tenantry.ports import Event, Instance
 from tenantry.result import Outcome, Result
 
 __all__ = ["started"]
@@ -25,7 +26,7 @@ def started(workspace: Path | None) -> Result:
     with Progress() as progress:
         services = wiring.services(progress)
         for instance in wiring.register.instances():
-            if instance.host != wiring.workspace.host_name or instance.state not in _RUN:
+            if not _is_here(instance, wiring) or instance.state not in _RUN:
                 continue
             progress(Event(text=f"starting {instance.name}"))
             try:
@@ -44,3 +45,8 @@ def started(workspace: Path | None) -> Result:
         problems=tuple(problems),
         exit_code=1 if problems else 0,
     )
+
+
+def _is_here(instance: Instance, wiring: Wiring) -> bool:
+    """Say whether an instance lives on this machine; what is on Azure runs by itself."""
+    return instance.target == TargetKind.HOST and instance.host == wiring.workspace.host_name

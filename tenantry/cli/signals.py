@@ -60,7 +60,7 @@ def stop_politely(wiring: Wiring, name: str) -> Iterator[None]:
 
 
 def _ask_to_stop(wiring: Wiring, name: str) -> None:
-    wiring.host.interrupt()
+    wiring.interrupt()
     for operation in wiring.register.operations(name):
         if operation.ended_at is None and operation.pid == os.getpid():
             wiring.register.request_cancel(operation.id)

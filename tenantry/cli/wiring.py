@@ -129,6 +129,12 @@ class Wiring:
                 code="no-plugin",
             )
 
+    def interrupt(self) -> None:
+        """Ask the running engine, of whichever target, to finish what it does and to start nothing new."""
+        for name in ("host", "azure"):
+            if name in self.__dict__:  # made before, so that it may run something
+                getattr(self, name).interrupt()
+
     def vault(self, opaque: str) -> FileVault:
         """The vault of one instance, by opaque name."""
         from tenantry.adapters.vault import FileVault

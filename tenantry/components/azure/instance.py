@@ -5,6 +5,7 @@ from __future__ import annotations
 import pulumi
 from pulumi_azure_native import resources
 
+from tenantry.components.azure.alerts import Alerts, Watched
 from tenantry.components.azure.credentials import Credentials
 from tenantry.components.azure.database import Database
 from tenantry.components.azure.guard import Guard
@@ -57,6 +58,7 @@ class AzureInstance(pulumi.ComponentResource):
             opts=mine,
         )
         self._watch()
+        self.alerts = Alerts(props, group, self.monitoring, self._watched(), opts=mine)
         self._guard(mine)
         self.register_outputs({})
 
@@ -69,6 +71,16 @@ class AzureInstance(pulumi.ComponentResource):
         if self.database is not None:
             kept["server"] = (self.database.server.id, ["audit"])
         self.monitoring.keep_logs(kept)
+
+    def _watched(self) -> Watched:
+        return Watched(
+            site=self.workload.site.id,
+            vaults={
+                "keys-vault": self.credentials.keys_vault.id,
+                "secrets-vault": self.credentials.secrets_vault.id,
+            },
+            server=self.database.server.id if self.database else None,
+        )
 
     def _guard(self, opts: pulumi.ResourceOptions) -> None:
         guarded: dict[str, pulumi.Input[str]] = {

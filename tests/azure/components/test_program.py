@@ -60,18 +60,29 @@ def sent(folder: Path) -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="module")
 def with_pair(folder: Path) -> dict[str, dict[str, Any]]:
     placement = AzurePlacement(region="southafricanorth", geo_redundant_backup=True)
-    return _sent(folder / "pair", example_props(folder / "w", placement=placement))
+    return _sent(
+        folder / "pair",
+        example_props(
+            folder / "w",
+            placement=placement,
+            monthly_budget=200,
+            budget_start="2026-11-01T00:00:00Z",
+            webhook="https://alerts.example.org/hook",
+        ),
+    )
 
 
 def _of(sent: Mapping[str, dict[str, Any]], token: str) -> list[dict[str, Any]]:
     return [body for path, body in sent.items() if token_of(path) == f"azure-native:{token}"]
 
 
-def test_every_body_is_one_that_microsofts_own_types_have(sent: dict[str, dict[str, Any]]) -> None:
+def test_every_body_is_one_that_microsofts_own_types_have(
+    sent: dict[str, dict[str, Any]], with_pair: dict[str, dict[str, Any]]
+) -> None:
     assert [token_of(path) for path in sent if not arm_types.has_oracle(token_of(path))] == []
     wrong = {
         path.rpartition("/providers/")[2]: found
-        for path, body in sent.items()
+        for path, body in {**with_pair, **sent}.items()
         if (found := arm_types.faults(token_of(path), body))
     }
     assert wrong == {}
@@ -134,12 +145,37 @@ def test_a_second_copy_of_the_backups_has_key_and_identity_in_the_pair(
 
 def test_what_has_tags_says_whose_it_is_and_nothing_personal(sent: dict[str, dict[str, Any]]) -> None:
     tagged = [body["tags"] for body in sent.values() if "tags" in body]
-    assert {tuple(sorted(tags)) for tags in tagged} == {("client", "instance", "operation")}
+    ours = {tuple(sorted(key for key in tags if not key.startswith("hidden-link:"))) for tags in tagged}
+    assert ours == {("client", "instance", "operation")}
     bare = {token_of(path).rpartition(":")[2] for path, body in sent.items() if "tags" not in body}
     assert bare == {
         *("Configuration", "Database", "DiagnosticSetting", "ManagementLockByScope", "PrivateDnsZoneGroup"),
         *("RoleAssignment", "Subnet", "WebAppApplicationSettings", "WebAppFtpAllowed", "WebAppScmAllowed"),
     }
+
+
+def test_people_are_told_of_database_requests_denials_exceptions_and_an_instance_that_is_down(
+    sent: dict[str, dict[str, Any]],
+) -> None:
+    rules = {
+        path.rpartition("/alert-")[2].partition("-kenya")[0] for path in sent if "/metricAlerts/" in path
+    }
+    assert rules == {
+        *("availability", "database-connections", "database-cpu", "database-storage", "failed-requests"),
+        *("denied-keys-vault", "denied-secrets-vault"),
+    }
+    assert len(_of(sent, "monitor:ScheduledQueryRule")) == 1
+    people = next(path for path in sent if "/actionGroups/" in path)
+    told = [str(body) for path, body in sent.items() if "Alerts/" in path or "QueryRules/" in path]
+    assert all(people in body for body in told)
+
+
+def test_a_budget_is_made_where_the_workspace_names_one(
+    sent: dict[str, dict[str, Any]], with_pair: dict[str, dict[str, Any]]
+) -> None:
+    assert not _of(sent, "consumption:Budget")
+    budget = _of(with_pair, "consumption:Budget")[0]["properties"]
+    assert (budget["amount"], budget["timePeriod"]["startDate"]) == (200, "2026-11-01T00:00:00Z")
 
 
 def test_what_holds_data_is_locked(sent: dict[str, dict[str, Any]]) -> None:

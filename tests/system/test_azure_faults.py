@@ -1,0 +1,86 @@
+"""What goes wrong in a cloud, while real commands run: outcome, remedy, and nothing orphaned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.azure_fleet import REGION, Fleet, running_fleet
+
+_DEPLOY = ("instance", "deploy", "kenya", "--reason", "a test")
+_SERVER = "Microsoft.DBforPostgreSQL/flexibleServers"
+# Codes of the facts about provisioning; the next PUT of the type is refused with them.
+_REFUSED = (
+    ("LocationIsOfferRestricted", _SERVER, "location-is-offer-restricted"),
+    ("SkuNotAvailable", _SERVER, "sku-not-available"),
+    ("QuotaExceeded", _SERVER, "quota-exceeded"),
+    ("ResourceQuotaExceeded", "Microsoft.Web/serverFarms", "resource-quota-exceeded"),
+    ("RegionDoesNotAllowProvisioning", _SERVER, "region-does-not-allow-provisioning"),
+    ("MissingSubscriptionRegistration", "Microsoft.Web/sites", "missing-subscription-registration"),
+    ("VaultAlreadyExists", "Microsoft.KeyVault/vaults", "vault-already-exists"),
+    ("InternalServerError", "Microsoft.Network/virtualNetworks", "internal-server-error"),
+    ("AllocationFailed", _SERVER, "allocation-failed"),
+    (
+        "InUseSubnetCannotBeDeleted",
+        "Microsoft.Network/virtualNetworks/subnets",
+        "in-use-subnet-cannot-be-deleted",
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    with running_fleet(tmp_path_factory.mktemp("azure-faults")) as started:
+        started.new("kenya")
+        yield started
+
+
+def test_every_refusal_names_its_code_and_a_remedy_and_the_next_run_goes_on(fleet: Fleet) -> None:
+    seen = {}
+    for code, type_, ours in _REFUSED:
+        fleet.sandbox.faults("code", code, type_)
+        answer = fleet.run(*_DEPLOY, expect=_exit_code(fleet, code))
+        fleet.sandbox.faults("clear")
+        problem = answer["problems"][0]
+        seen[ours] = problem["code"]
+        assert code in problem["message"], problem
+    assert seen == {ours: ours for _, _, ours in _REFUSED}
+    row = fleet.run(*_DEPLOY)["data"]["instances"][0]
+    assert (row["outcome"], row["health"]) == ("done", "healthy")
+    assert fleet.run("instance", "preview", "kenya", "--exit-code")["data"]["changes"] == []
+
+
+def _exit_code(fleet: Fleet, code: str) -> int:
+    del fleet
+    return {"InternalServerError": 69, "AllocationFailed": 1}.get(code, 1)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [("throttle", "5"), ("error", "503", "3"), ("lose", "1", "--match", "PUT")],
+    ids=lambda fault: fault[0],
+)
+def test_what_passes_by_itself_is_waited_for(fleet: Fleet, fault: tuple[str, ...]) -> None:
+    fleet.run(*_DEPLOY)
+    fleet.sandbox.faults(*fault)
+    fleet.run("instance", "suspend", "kenya", "--reason", "a test")
+    fleet.sandbox.faults("clear")
+    fleet.run("instance", "resume", "kenya", "--reason", "a test")
+    assert fleet.condition("kenya", "HttpOk")["status"] == "True"
+
+
+def test_a_policy_that_forbids_a_type_is_a_refusal(fleet: Fleet) -> None:
+    fleet.new("togo")
+    fleet.sandbox.faults("policy", "Microsoft.Network/virtualNetworks")
+    answer = fleet.run("instance", "deploy", "togo", "--reason", "a test", expect=77)
+    fleet.sandbox.faults("clear")
+    assert answer["problems"][0]["code"] == "request-disallowed-by-policy"
+
+
+def test_a_region_without_capacity_refuses_before_anything_is_made(fleet: Fleet) -> None:
+    fleet.new("benin")
+    fleet.sandbox.faults("capacity", REGION)
+    answer = fleet.run("instance", "deploy", "benin", "--reason", "a test", expect=1)
+    fleet.sandbox.faults("clear")
+    assert answer["problems"][0]["hint"]

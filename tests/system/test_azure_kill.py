@@ -1,0 +1,73 @@
+"""SIGKILL in the middle of a deploy and of an erasure on Azure; the same command finishes each.
+
+A point lies before and after every call that changes something at Resource Manager,
+so a kill strikes creates in flight: what they made is in no state, and the
+provider refuses to create what exists.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.azure_fleet import Fleet, running_fleet
+
+_TENANTRY = Path(sys.executable).with_name("tenantry")
+# Points of one run each, counted from its start: resources of every layer, the way in, the package.
+_IN_A_DEPLOY = (3, 14, 30, 55, 80, 12, 5)
+_IN_AN_ERASURE = (1, 4, 7, 9, 6)
+_LEAST_HIT = 5  # of a deploy: a late point may lie behind the end of a run that had less to do
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    with running_fleet(tmp_path_factory.mktemp("azure-kill")) as started:
+        yield started
+
+
+def _killed(fleet: Fleet, number: int, *command: str) -> bool:
+    """Run a command that is killed at a point; say whether it got so far."""
+    done = subprocess.run(
+        [str(_TENANTRY), *command, "--workspace", str(fleet.workspace)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, "TENANTRY_FAULT_KILL": str(number)},
+    )
+    assert done.returncode in {-9, 0}, f"{number}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.returncode == -9
+
+
+def _kinds(fleet: Fleet, name: str) -> Counter[str]:
+    listed = fleet.sandbox.arm().list(f"{fleet.group(name)}/resources", "2021-04-01")
+    return Counter(one["type"].lower() for one in listed)
+
+
+def test_a_killed_deploy_and_a_killed_erasure_are_finished_by_the_same_command(fleet: Fleet) -> None:
+    fleet.deployed("unbroken")
+    fleet.new("kenya")
+    deploy = ("instance", "deploy", "kenya", "--reason", "a test")
+    hits = sum(_killed(fleet, number, *deploy) for number in _IN_A_DEPLOY)
+    assert hits >= _LEAST_HIT
+    row = fleet.run(*deploy)["data"]["instances"][0]
+    assert (row["outcome"], row["health"]) == ("done", "healthy")
+    assert _kinds(fleet, "kenya") == _kinds(fleet, "unbroken")
+    assert fleet.run("instance", "preview", "kenya", "--exit-code")["data"]["changes"] == []
+    groups = fleet.sandbox.arm().list(f"{fleet.sandbox.subscription}/resourceGroups", "2024-03-01")
+    assert len([one for one in groups if one["name"].startswith("rg-kenya-")]) == 1
+
+    erase = ("erase", "run", "kenya", "--confirm", "kenya", "--reason", "a test")
+    assert sum(_killed(fleet, number, *erase) for number in _IN_AN_ERASURE) >= len(_IN_AN_ERASURE) - 1
+    erased = fleet.run(*erase)["data"]
+    assert erased["state"] == "erased"
+    assert {one["absent"] for one in erased["assets"]} == {True}
+    kept = fleet.run("erase", "status", "kenya")["data"]["residues"]
+    assert sorted(one["type"].rpartition("/")[2] for one in kept) == ["flexibleServers", "sites", "vaults"]
+    assert fleet.run("journal", "verify")["status"] == "ok"
