@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tenantry.config.regions import catalogue
+from tenantry.errors import UnavailableError
+from tenantry.model.azure_names import AzureNames
+from tenantry.model.azure_types import TYPES
+from tenantry.model.regions import Region
+from tenantry.targets.azure.preflight import newest_postgresql, preflight
+
+_NAMES = AzureNames.of("kenya", "san", "abc234")
+
+
+class _Azure:
+    """What a subscription says of itself."""
+
+    def __init__(self) -> None:
+        self.providers = {kind.arm_type.partition("/")[0] for kind in TYPES.values()}
+        self.locations = {"southafricanorth": "Physical"}
+        self.versions = ["14", "16", "17"]
+        self.taken: set[str] = set()
+
+    def list(self, path: str, version: str, **query: str) -> Sequence[dict[str, Any]]:
+        if path.endswith("/providers"):
+            return [{"namespace": one, "registrationState": "Registered"} for one in self.providers]
+        if path.endswith("/capabilities"):
+            return [{"supportedServerVersions": [{"name": one} for one in self.versions]}]
+        return [{"name": n, "metadata": {"regionType": kind}} for n, kind in self.locations.items()]
+
+    def post(self, path: str, version: str, body: Any = None, **query: str) -> dict[str, Any]:
+        return {"nameAvailable": body["name"] not in self.taken, "message": "it is in deleted state"}
+
+
+@pytest.fixture
+def azure() -> _Azure:
+    return _Azure()
+
+
+@pytest.fixture
+def region() -> Region:
+    found = catalogue().find("southafricanorth")
+    assert found is not None
+    return found
+
+
+def _codes(azure: _Azure, region: Region) -> list[str]:
+    with pytest.raises(UnavailableError) as refused:
+        preflight(azure, "s", region, _NAMES)  # type: ignore[arg-type]
+    assert all(one.hint for one in refused.value.problems)
+    return [one.code for one in refused.value.problems]
+
+
+def test_nothing_is_in_the_way_of_a_subscription_that_is_ready(azure: _Azure, region: Region) -> None:
+    preflight(azure, "s", region, _NAMES)  # type: ignore[arg-type]
+
+
+def test_a_provider_that_is_not_registered_is_named_with_the_command(azure: _Azure, region: Region) -> None:
+    azure.providers.discard("Microsoft.Cache")
+    assert _codes(azure, region) == ["provider-not-registered"]
+
+
+@pytest.mark.parametrize("locations", [{}, {"southafricanorth": "Logical"}], ids=["missing", "logical"])
+def test_a_region_that_is_not_the_subscriptions_is_refused(
+    azure: _Azure, region: Region, locations: dict[str, str]
+) -> None:
+    azure.locations = locations
+    assert _codes(azure, region) == ["no-region"]
+
+
+def test_a_region_with_versions_without_support_alone_is_refused(azure: _Azure, region: Region) -> None:
+    azure.versions = ["13", "14"]
+    assert _codes(azure, region) == ["no-postgresql"]
+
+
+def test_every_finding_is_told_at_once(azure: _Azure, region: Region) -> None:
+    azure.locations = {}
+    azure.taken = {_NAMES.keys_vault, _NAMES.server}
+    assert sorted(_codes(azure, region)) == ["name-taken", "name-taken", "no-region"]
+
+
+def test_the_newest_version_is_taken(azure: _Azure, region: Region) -> None:
+    assert newest_postgresql(azure, "s", region) == "17"  # type: ignore[arg-type]

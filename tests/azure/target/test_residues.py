@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tenantry.errors import UnavailableError
+from tenantry.model.azure_names import AzureNames
+from tenantry.model.status import Presence, Residue
+from tenantry.targets.azure import residues
+
+_NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+_NAMES = AzureNames.of("kenya", "san", "abc234")
+_SERVER = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.DBforPostgreSQL/flexibleServers/psql"
+
+
+class _Lists:
+    """Resource Manager's lists of deleted resources; None where it cannot be reached."""
+
+    def __init__(self, lists: dict[str, list[dict[str, Any]]] | None) -> None:
+        self._lists = lists
+
+    def list(self, path: str, version: str, **query: str) -> Sequence[dict[str, Any]]:
+        if self._lists is None:
+            raise UnavailableError("no network", code="cloud-unreachable")
+        return self._lists.get(path.rpartition("/")[2], [])
+
+
+def _vault(name: str, *, until: datetime) -> dict[str, Any]:
+    return {
+        "id": f"/subscriptions/s/providers/Microsoft.KeyVault/locations/x/deletedVaults/{name}",
+        "name": name,
+        "properties": {
+            "vaultId": f"/subscriptions/s/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/{name}",
+            "deletionDate": _NOW.isoformat(),
+            "scheduledPurgeDate": until.isoformat(),
+        },
+    }
+
+
+def _look(
+    lists: dict[str, list[dict[str, Any]]] | None, recorded: list[Residue], *, now: datetime = _NOW
+) -> list[Residue]:
+    return list(residues.look(_Lists(lists), "s", _NAMES, recorded, now=now))  # type: ignore[arg-type]
+
+
+def test_a_deleted_vault_of_the_instance_is_present_until_its_date() -> None:
+    until = _NOW + timedelta(days=7)
+    found = _look({"deletedVaults": [_vault(_NAMES.keys_vault, until=until)]}, [])
+    assert [(one.observed, one.until, one.kind) for one in found] == [
+        (Presence.PRESENT, until, "soft-deleted")
+    ]
+
+
+def test_what_is_somebody_elses_is_not_told() -> None:
+    assert _look({"deletedVaults": [_vault("kvk-other-san-xyz987", until=_NOW)]}, []) == []
+
+
+def test_what_stood_in_a_list_and_does_not_any_more_is_gone() -> None:
+    before = _look({"deletedVaults": [_vault(_NAMES.keys_vault, until=_NOW)]}, [])
+    assert [one.observed for one in _look({}, before)] == [Presence.GONE]
+
+
+def test_a_deleted_server_has_no_list_so_it_is_unknown_until_its_date_and_then_gone() -> None:
+    server = residues.of_server(_SERVER, deleted_at=_NOW)
+    assert [one.observed for one in _look({}, [server])] == [Presence.UNKNOWN]
+    after = _NOW + timedelta(days=5)
+    assert [one.observed for one in _look({}, [server], now=after)] == [Presence.GONE]
+
+
+def test_where_nobody_could_look_everything_is_unknown() -> None:
+    server = residues.of_server(_SERVER, deleted_at=_NOW)
+    seen = _look(None, [server], now=_NOW + timedelta(days=90))
+    assert [one.observed for one in seen] == [Presence.UNKNOWN]
+
+
+@pytest.mark.parametrize("until", [None, _NOW])
+def test_what_the_register_keeps_is_read_back_as_it_was(until: datetime | None) -> None:
+    one = Residue(
+        where="/a/b",
+        what="w",
+        since=_NOW,
+        until=until,
+        type="t",
+        kind="k",
+        observed=Presence.PRESENT,
+    )
+    assert residues.from_text(residues.as_text([one])) == [one]
