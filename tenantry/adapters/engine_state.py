@@ -182,7 +182,7 @@ class StateFolder:
     def take_in(self, stack: str, find_made: FindMade) -> int:
         """Enter into the state what interrupted creates have made; return how many there were.
 
-        Outputs are those of the inputs: the run that follows looks at each resource.
+        It has no outputs: nobody has looked at it yet. The run that follows does.
         """
         if not self.exists(stack):
             return 0
@@ -198,7 +198,7 @@ class StateFolder:
                 continue
             with contextlib.suppress(KeyError):  # an input of its path is not known: it was not sent yet
                 if made := find_made(raw["type"], raw.get("inputs") or {}):
-                    found[raw["urn"]] = {**raw, "id": made, "outputs": raw.get("inputs") or {}}
+                    found[raw["urn"]] = {**raw, "id": made, "outputs": {}}
         if found:
             latest.setdefault("resources", []).extend(found.values())
             _write(self.checkpoint_path(stack), json.dumps(document, indent=4))

@@ -117,7 +117,7 @@ class NativeProvider(Provider):
             return provider_pb2.ReadResponse()
         return provider_pb2.ReadResponse(
             id=request.id,
-            inputs=to_wire(observed_inputs(inputs, before or inputs, after)),
+            inputs=to_wire(observed_inputs(inputs, before, after)),
             properties=_state(token, after),
         )
 

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from typing import Any
+
+from tenantry.sandbox.native.changes import observed_inputs
+
+_INPUTS: dict[str, Any] = {"keyName": "data", "tags": {"a": "b"}, "password": "p", "sku": {"name": "x"}}
+
+
+def test_what_was_never_looked_at_keeps_the_inputs_that_azure_does_not_tell() -> None:
+    assert observed_inputs(_INPUTS, {}, {"name": "data", "tags": {"a": "b"}, "sku": {"name": "x"}}) == _INPUTS
+
+
+def test_a_change_since_the_last_look_is_in_the_inputs() -> None:
+    before = {"tags": {"a": "b"}, "sku": {"name": "x"}}
+    after = {"tags": {"a": "b", "by": "hand"}, "sku": {"name": "x"}}
+    assert observed_inputs(_INPUTS, before, after)["tags"] == {"a": "b", "by": "hand"}
+
+
+def test_what_azure_told_and_does_not_tell_any_more_is_gone_from_the_inputs() -> None:
+    assert "tags" not in observed_inputs(_INPUTS, {"tags": {"a": "b"}}, {"sku": {"name": "x"}})
+
+
+def test_what_azure_adds_by_itself_is_no_change() -> None:
+    before = {"sku": {"name": "x"}}
+    after = {"sku": {"name": "x", "tier": "P4"}}
+    assert observed_inputs(_INPUTS, before, after)["sku"] == {"name": "x"}
