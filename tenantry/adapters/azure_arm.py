@@ -52,6 +52,7 @@ _REMEDIES: Mapping[str, str] = {
     "ResourceQuotaExceeded": "ask for a higher quota in the subscription",
     "ConflictError": "a vault of that name was deleted and is kept: purge it, or wait until it is gone",
     "VaultAlreadyExists": "a vault of that name was deleted and is kept: purge it, or wait until it is gone",
+    "AllocationFailed": "run the same command again later, or take another size or region",
     "ResourceGroupBeingDeleted": "wait until it is gone, then run the same command again",
     "InUseSubnetCannotBeDeleted": "run the same command again: what uses it goes first",
 }
