@@ -14,17 +14,9 @@ _SERVER = "Microsoft.DBforPostgreSQL/flexibleServers"
 _REFUSED = (
     ("LocationIsOfferRestricted", _SERVER, "location-is-offer-restricted"),
     ("SkuNotAvailable", _SERVER, "sku-not-available"),
-    ("QuotaExceeded", _SERVER, "quota-exceeded"),
     ("ResourceQuotaExceeded", "Microsoft.Web/serverFarms", "resource-quota-exceeded"),
-    ("RegionDoesNotAllowProvisioning", _SERVER, "region-does-not-allow-provisioning"),
     ("MissingSubscriptionRegistration", "Microsoft.Web/sites", "missing-subscription-registration"),
     ("VaultAlreadyExists", "Microsoft.KeyVault/vaults", "vault-already-exists"),
-    ("AllocationFailed", _SERVER, "allocation-failed"),
-    (
-        "InUseSubnetCannotBeDeleted",
-        "Microsoft.Network/virtualNetworks/subnets",
-        "in-use-subnet-cannot-be-deleted",
-    ),
 )
 
 

@@ -18,10 +18,18 @@ class Plans(Kind):
 
     def put(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
         """Complete it."""
-        del cloud
         for name, value in (old.properties if old else {}).items():
             new.properties.setdefault(name, value)
-        new.properties.update(status="Ready", numberOfSites=0, maximumNumberOfWorkers=3)
+        self.get(cloud, new)
+
+    def get(self, cloud: Cloud, resource: Resource) -> None:
+        """Count its sites."""
+        sites = [
+            site
+            for site in cloud.children("", SITE)
+            if str(site.properties.get("serverFarmId", "")).lower() == resource.id.lower()
+        ]
+        resource.properties.update(status="Ready", numberOfSites=len(sites), maximumNumberOfWorkers=3)
 
     def admit_delete(self, cloud: Cloud, resource: Resource) -> None:
         """Refuse while a site is on it."""

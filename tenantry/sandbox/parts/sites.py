@@ -63,14 +63,15 @@ class Sites(Kind):
         properties = new.properties
         config = {**(before.get("siteConfig") or {}), **(properties.get("siteConfig") or {})}
         settings = config.pop("appSettings", None)
-        if settings:
+        if settings is not None:
             self.keep_settings(cloud, new, {one["name"]: one["value"] for one in settings})
         for name, value in before.items():
             properties.setdefault(name, value)
         properties["siteConfig"] = config
         self._describe(cloud, new, note)
         cloud.save(new)
-        self.restart(cloud, new)
+        if settings is not None or old is None or _runs_otherwise(old, new):
+            self.restart(cloud, new)
 
     def get(self, cloud: Cloud, resource: Resource) -> None:
         """Tell whether it runs."""
@@ -217,7 +218,8 @@ class Sites(Kind):
     # --- parts of these ---
 
     def _begin(self, cloud: Cloud, new: Resource) -> dict[str, Any]:
-        taken = set(cloud.recall(_UIDS))
+        # A deleted site's files belong to its user for as long as they are kept.
+        taken = set(cloud.recall(_UIDS)) | {f"{_UIDS}{one['uid']}" for one in cloud.recall(_DELETED).values()}
         uid = next(
             one
             for one in iter(lambda: _FIRST_UID + secrets.randbelow(_UIDS_IN_ALL), None)
@@ -241,6 +243,8 @@ class Sites(Kind):
         runner.take_over(old)
         if wanted.get("recoverConfiguration"):
             self.keep_settings(cloud, site, kept["settings"])
+            site.properties["siteConfig"] = kept["body"]["properties"].get("siteConfig") or {}
+            cloud.save(site)
         self.restart(cloud, site)
 
     def _describe(self, cloud: Cloud, site: Resource, note: Mapping[str, Any]) -> None:
@@ -286,6 +290,9 @@ class SiteConfigs(Kind):
             self._sites.keep_settings(cloud, site, new.properties)
             self._sites.restart(cloud, site)
         elif new.name == "web":
+            settings = new.properties.pop("appSettings", None)
+            if settings is not None:
+                self._sites.keep_settings(cloud, site, {one["name"]: one["value"] for one in settings})
             site.properties["siteConfig"] = {**(site.properties.get("siteConfig") or {}), **new.properties}
             cloud.save(site)
             self._sites.restart(cloud, site)
@@ -320,6 +327,15 @@ class SiteConfigs(Kind):
         if site is None:
             raise ArmFault(404, "ResourceNotFound", "The site is not there.")
         return site
+
+
+def _runs_otherwise(old: Resource, new: Resource) -> bool:
+    """Say whether a change of a site is one that its process must see."""
+    names = ("siteConfig", "enabled", "keyVaultReferenceIdentity", "virtualNetworkSubnetId")
+    changed = any(old.properties.get(name) != new.properties.get(name) for name in names)
+    return changed or set((old.body.get("identity") or {}).get("userAssignedIdentities") or {}) != set(
+        (new.body.get("identity") or {}).get("userAssignedIdentities") or {}
+    )
 
 
 _WEB: Mapping[str, Any] = {
