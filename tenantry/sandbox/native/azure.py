@@ -15,7 +15,7 @@ from tenantry.sandbox.native.bodies import from_body, to_body
 __all__ = ["Azure", "Caller", "DataPlane"]
 
 _KEYVAULT_VERSION = "7.4"
-_BUSY = frozenset({"another-operation-in-progress", "conflict"})
+_BUSY = frozenset({"another-operation-in-progress"})
 _PATIENCE_SECONDS = 60.0
 _SETTINGS = "azure-native:web:WebAppApplicationSettings"
 _SITE, _VAULT = "azure-native:web:WebApp", "azure-native:keyvault:Vault"
