@@ -7,7 +7,7 @@ go late, the stack's passphrase last. Every step may be repeated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from tenantry.adapters.azure_arm import Arm, arm_code
@@ -25,14 +25,9 @@ __all__ = ["Step", "erase_steps", "foreign"]
 
 Step = tuple[str, EraseMethod, Callable[[OnEvent], None]]
 _LOCKS: Final = "Microsoft.Authorization/locks"
+_INTERFACES: Final = "microsoft.network/networkinterfaces"
 # Azure makes these by itself for resources of ours, without our tags.
-_MADE_BY_AZURE: Final = frozenset(
-    {
-        "microsoft.network/networkinterfaces",  # of private endpoints
-        "microsoft.alertsmanagement/smartdetectoralertrules",
-        "microsoft.insights/actiongroups/default",
-    }
-)
+_MADE_BY_AZURE: Final = frozenset({"microsoft.alertsmanagement/smartdetectoralertrules"})
 
 
 def erase_steps(target: AzureTarget, instance: Instance) -> Sequence[Step]:
@@ -67,8 +62,19 @@ def foreign(arm: Arm, group: str, opaque: str) -> Sequence[str]:
     return [
         one["id"]
         for one in inventory.resources(arm, group)
-        if (one.get("tags") or {}).get("instance") != opaque and one["type"].lower() not in _MADE_BY_AZURE
+        if (one.get("tags") or {}).get("instance") != opaque
+        and one["type"].lower() not in _MADE_BY_AZURE
+        and not _is_of_an_endpoint(arm, one)
     ]
+
+
+def _is_of_an_endpoint(arm: Arm, one: Mapping[str, Any]) -> bool:
+    """Say whether it is the network interface that Azure makes for a private endpoint."""
+    if one["type"].lower() != _INTERFACES:
+        return False
+    version = TYPES["azure-native:network:PrivateEndpoint"].version
+    found = arm.get(one["id"], version) or {}
+    return bool((found.get("properties") or {}).get("privateEndpoint"))
 
 
 class _Erasure:

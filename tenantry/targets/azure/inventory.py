@@ -93,8 +93,9 @@ def inventory(arm: Arm, subscription_id: str, names: AzureNames) -> frozenset[As
             found.add(Asset(id=one["id"], type=one["type"], detail=one.get("location", "")))
         for one in arm.list(f"{group}/providers/Microsoft.Authorization/locks", "2020-05-01"):
             found.add(Asset(id=one["id"], type="Microsoft.Authorization/locks"))
-        for one in _assignments(arm, subscription_id, group):
-            found.add(Asset(id=one["id"], type="Microsoft.Authorization/roleAssignments"))
+    # With the group gone, too: an assignment may outlive what it was made for.
+    for one in _assignments(arm, subscription_id, group):
+        found.add(Asset(id=one["id"], type="Microsoft.Authorization/roleAssignments"))
     for kind, entry in kept(arm, subscription_id, names):
         found.add(Asset(id=str(entry.get("id", "")), type=kind.arm_type, detail="deleted, and kept"))
     return frozenset(found)

@@ -41,14 +41,24 @@ def of_server(server_id: str, *, deleted_at: datetime) -> Residue:
 def look(
     arm: Arm, subscription_id: str, names: AzureNames, recorded: Sequence[Residue], *, now: datetime
 ) -> Sequence[Residue]:
-    """Return every residue, those recorded before and those that Azure's lists show, as they are seen now."""
+    """Return every residue, those recorded before and those that Azure's lists show, as they are seen now.
+
+    Where the lists cannot be read, that is told as a residue: nobody then says that nothing is left.
+    """
     try:
         listed = [_of_entry(kind, entry, now=now) for kind, entry in kept(arm, subscription_id, names)]
-    except TenantryError:
-        return [_seen(one, Presence.UNKNOWN) for one in recorded]
+    except TenantryError as error:
+        unread = Residue(
+            where=f"/subscriptions/{subscription_id}",
+            what=f"the lists of deleted resources could not be read: {error.message}",
+            since=now,
+            kind="unread",
+            type="Microsoft.Resources/subscriptions",
+        )
+        return [*(_seen(one, Presence.UNKNOWN) for one in recorded), unread]
     found = {_key(one): one for one in listed}
     for one in recorded:
-        if _key(one) not in found:
+        if one.kind != "unread" and _key(one) not in found:
             found[_key(one)] = _seen(one, _presence(one, now))
     return sorted(found.values(), key=lambda one: (one.until or now, one.where))
 

@@ -336,10 +336,11 @@ class AzureTarget:
             values.VERSION: preflight.newest_postgresql(clients.arm, clients.access.subscription_id, region),
             _REGION: region.name,
         }
+        instance = dataclasses.replace(instance, facts=facts)
+        # Before it is recorded: where a name is taken, the next run draws another suffix.
+        preflight.preflight(clients.arm, clients.access.subscription_id, region, self.names(instance))
         if record:
             instance = self.register.update(instance.name, facts=facts)
-        instance = dataclasses.replace(instance, facts=facts)
-        preflight.preflight(clients.arm, clients.access.subscription_id, region, self.names(instance))
         return dataclasses.replace(request, instance=instance)
 
     def _props(self, request: Request, *, secrets: Mapping[str, str] | None = None) -> AzureProps:

@@ -70,10 +70,13 @@ def test_a_deleted_server_has_no_list_so_it_is_unknown_until_its_date_and_then_g
     assert [one.observed for one in _look({}, [server], now=after)] == [Presence.GONE]
 
 
-def test_where_nobody_could_look_everything_is_unknown() -> None:
+def test_where_nobody_could_look_everything_is_unknown_even_when_nothing_was_recorded() -> None:
     server = residues.of_server(_SERVER, deleted_at=_NOW)
     seen = _look(None, [server], now=_NOW + timedelta(days=90))
-    assert [one.observed for one in seen] == [Presence.UNKNOWN]
+    assert [one.observed for one in seen] == [Presence.UNKNOWN, Presence.UNKNOWN]
+    nothing = _look(None, [])
+    assert [(one.observed, one.kind) for one in nothing] == [(Presence.UNKNOWN, "unread")]
+    assert _look({}, nothing) == [], "it is forgotten as soon as the lists are read"
 
 
 @pytest.mark.parametrize("until", [None, _NOW])
