@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import ssl
+import subprocess
 import urllib.error
 import urllib.request
 import uuid
@@ -18,6 +19,8 @@ from azure.core.exceptions import HttpResponseError
 from azure.mgmt.web import WebSiteManagementClient
 
 from tenantry.adapters.azure_arm import Arm
+from tenantry.providers.host.mounts import loop_of
+from tests.support.people import wait_until
 from tests.support.sandbox import Sandbox
 
 _REGION = "westeurope"
@@ -162,6 +165,23 @@ def test_a_program_that_does_not_start_is_an_application_error(sites: _Sites) ->
     sites.publish(name, "raise SystemExit('no such thing as a start')")
     assert sites.get(name)[0] == 503
     assert "no such thing as a start" in sites.log(name)
+
+
+def test_a_running_site_does_not_keep_a_volume_of_this_machine_busy(sites: _Sites, tmp_path: Path) -> None:
+    image, place = tmp_path / "volume.img", tmp_path / "volume"
+    place.mkdir()
+    with image.open("wb") as file:
+        file.truncate(16 << 20)
+    subprocess.run(["mkfs.ext4", "-q", str(image)], check=True)
+    subprocess.run(["mount", "-o", "loop", str(image), str(place)], check=True)
+    try:
+        name = sites.make()
+        sites.publish(name)
+        assert sites.told(name)["uid"] != 0
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+    wait_until(lambda: loop_of(image) is None)
+    assert sites.get(name)[0] == 200  # the site still runs
 
 
 def test_a_package_that_leads_out_of_its_folder_is_refused(sites: _Sites) -> None:

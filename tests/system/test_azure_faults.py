@@ -11,12 +11,13 @@ from tests.support.azure_fleet import REGION, Fleet, running_fleet
 _DEPLOY = ("instance", "deploy", "kenya", "--reason", "a test")
 _SERVER = "Microsoft.DBforPostgreSQL/flexibleServers"
 # Codes of the facts about provisioning; the next PUT of the type is refused with them.
+# Each type needs the one before it, so that a refused run cannot have made the next.
 _REFUSED = (
+    ("VaultAlreadyExists", "Microsoft.KeyVault/vaults", "vault-already-exists"),
     ("LocationIsOfferRestricted", _SERVER, "location-is-offer-restricted"),
     ("SkuNotAvailable", _SERVER, "sku-not-available"),
-    ("ResourceQuotaExceeded", "Microsoft.Web/serverFarms", "resource-quota-exceeded"),
+    ("ResourceQuotaExceeded", _SERVER, "resource-quota-exceeded"),
     ("MissingSubscriptionRegistration", "Microsoft.Web/sites", "missing-subscription-registration"),
-    ("VaultAlreadyExists", "Microsoft.KeyVault/vaults", "vault-already-exists"),
 )
 
 

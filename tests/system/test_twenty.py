@@ -74,7 +74,7 @@ def test_all_that_can_come_up_are_healthy_and_have_a_backup(seen: _Fleet) -> Non
 def test_those_that_fail_stop_no_other_and_the_summary_says_which_and_why(seen: _Fleet) -> None:
     assert seen.answer.code == 1
     failed = {row["name"]: row["why"] for row in seen.answer.data["instances"] if row["outcome"] != "done"}
-    assert set(failed) == {_UNREADABLE, _FAILING}
+    assert set(failed) == {_UNREADABLE, _FAILING}, failed
     assert "ports" in failed[_UNREADABLE]
     assert "bootstrap" in failed[_FAILING]
 

@@ -31,10 +31,17 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 30.0  # seconds between an end and the next 
 _LONG_ENOUGH = 10.0  # seconds of life after which the pause begins anew
 _GRACE = 5.0  # seconds between SIGTERM and SIGKILL, as on App Service
 _LARGEST_LOG = 5_000_000  # bytes; the one before it is kept beside it
+_FAILED_STARTS = 3  # ends without ever listening, after which nobody waits for it any more
+# A new namespace has a copy of every mount, volumes of instances on this machine too, and
+# would keep them busy: so it lets go of them first.
+_LET_GO = (
+    "for place in $(awk '/ - [^ ]+ \\/dev\\/(loop|mapper\\/tenantry-)/ {print $5}' /proc/self/mountinfo); do "
+    'case "$1/" in "$place"/*) ;; *) umount -l "$place";; esac; done; '
+)
 # $1 the site's home, $2 its user, $3 the command. Mounted in a namespace of its own, then all rights go.
 # $4 what TLS is verified with inside: the sandbox's authority among the system's.
 _ENTER = (
-    'mount --bind "$1" /home && '
+    _LET_GO + 'mount --bind "$1" /home && '
     '{ [ -z "$4" ] || mount --bind "$4" /etc/ssl/certs/ca-certificates.crt; } && '
     'cd /home/site/wwwroot && exec setpriv --reuid "$2" --regid "$2" '
     '--clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all -- /bin/sh -c "$3"'
@@ -72,6 +79,7 @@ class SiteRunner:
         self._thread: threading.Thread | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self.starts = 0
+        self._failed = 0  # ends since it was started or last listened
 
     @property
     def running(self) -> bool:
@@ -124,6 +132,7 @@ class SiteRunner:
         with self._lock:
             self.stop()
             self.port = _free_port()
+            self._failed = 0
             self._ending = threading.Event()
             self._thread = threading.Thread(
                 target=self._keep_up,
@@ -151,12 +160,16 @@ class SiteRunner:
             erase(self.folder)
 
     def wait_until_it_listens(self, seconds: float) -> bool:
-        """Wait for the process to take connections on its port; False when it does not in time."""
+        """Wait for the process to take connections on its port.
+
+        False when it does not in time, or has ended again and again before it did.
+        """
         end = time.monotonic() + seconds
         while self.wanted:
             if self.running and _listens(self.port):
+                self._failed = 0
                 return True
-            if time.monotonic() > end:
+            if time.monotonic() > end or self._failed >= _FAILED_STARTS:
                 break
             time.sleep(0.05)
         return False
@@ -183,6 +196,7 @@ class SiteRunner:
             code = self._run_once(launch, ending)
             if ending.is_set():
                 return
+            self._failed += 1
             if time.monotonic() - began > _LONG_ENOUGH:
                 pause = _FIRST_PAUSE
             self.say(f"the process ended with {code}; it is started again in {pause:.1f} s")
@@ -221,7 +235,7 @@ class SiteRunner:
             ]
         else:
             enter = ("/bin/sh", "-c", _ENTER, "sh", str(self.home), str(self._uid), launch.command, bundle)
-            argv = ["unshare", "--mount", "--propagation", "private", "--", *enter]
+            argv = ["unshare", "--mount", "--propagation", "slave", "--", *enter]
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 argv,
