@@ -38,6 +38,7 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "stuck": ("type",),
     "expire": (),
     "capacity": ("region",),
+    "quota": ("cores",),
     "policy": ("type",),
     "code": ("code", "type"),
     "list": (),
@@ -136,19 +137,21 @@ def fault_request(kind: str, values: Sequence[str], *, match: str) -> tuple[str,
 
 def _fault_values(kind: str, told: Mapping[str, str]) -> dict[str, Any]:
     """Return what the sandbox is told of a fault."""
-    count = {"count": _number(told["count"], least=1)} if "count" in told else {}
+    if kind == "code":
+        return {"value": told["code"], "type_": told["type"], "count": 1}
+    found: dict[str, Any] = {"count": _number(told["count"], least=1)} if "count" in told else {}
     match kind:
         case "error":
-            return {**count, "value": str(_number(told["status"], least=400))}
+            found["value"] = str(_number(told["status"], least=400))
         case "slow":
-            return {"value": str(_seconds(told["seconds"]))}
-        case "code":
-            return {"value": told["code"], "type_": told["type"], "count": 1}
+            found["value"] = str(_seconds(told["seconds"]))
         case "stuck" | "policy":
-            return {"value": told["type"]}
+            found["value"] = told["type"]
+        case "quota":
+            found["value"] = str(_number(told["cores"], least=0))
         case "capacity":
-            return {"value": told["region"].replace(" ", "").lower()}
-    return count
+            found["value"] = told["region"].replace(" ", "").lower()
+    return found
 
 
 def _number(text: str, *, least: int) -> int:

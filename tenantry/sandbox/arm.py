@@ -38,7 +38,7 @@ class ResourceManager:
         self._groups = Groups(cloud, self._resources)
         self._deleted = Deleted(cloud, self._resources)
         self._subscription = Subscription(cloud)
-        self._offers = Offers(cloud)
+        self._offers = Offers(cloud, faults)
 
     async def __call__(self, request: Request) -> Response:
         """Answer a request."""

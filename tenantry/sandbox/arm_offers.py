@@ -7,9 +7,11 @@ from typing import Any
 
 from tenantry.config.regions import catalogue
 from tenantry.model.regions import Access, Offered, Region
+from tenantry.sandbox import quotas
 from tenantry.sandbox.answers import Answer
 from tenantry.sandbox.arm_resources import Call
 from tenantry.sandbox.cloud import SandboxCloud
+from tenantry.sandbox.faults import Faults
 from tenantry.sandbox.kinds import ArmFault
 
 __all__ = ["Offers"]
@@ -25,7 +27,6 @@ _SIZES = {
     "MemoryOptimized": ("Standard_E2ds_v5", "Standard_E4ds_v5", "Standard_E8ds_v5"),
     "Burstable": ("Standard_B1ms", "Standard_B2s"),
 }
-_CORES = 100  # a subscription's quota in each region
 # Whose names are unique in the cloud, and who keeps those of deleted ones.
 _NAMED = {
     "microsoft.keyvault": ("Microsoft.KeyVault/vaults", "VaultAlreadyExists"),
@@ -38,8 +39,9 @@ _NAMED = {
 class Offers:
     """Answers for what is asked before something is made."""
 
-    def __init__(self, cloud: SandboxCloud) -> None:
+    def __init__(self, cloud: SandboxCloud, faults: Faults) -> None:
         self._cloud = cloud
+        self._faults = faults
 
     def answer(self, call: Call) -> Answer | None:
         """Answer; None when the path is somebody else's."""
@@ -54,7 +56,7 @@ class Offers:
         region = self._region(found["location"] or "")
         if what == "capabilities":
             return Answer(200, {"value": [_capability(region)]})
-        return Answer(200, {"value": [self._usage(region)]})
+        return Answer(200, {"value": quotas.usages(self._cloud, self._faults, region.name)})
 
     def _region(self, name: str) -> Region:
         region = catalogue().find(name.replace(" ", "").lower())
@@ -72,20 +74,6 @@ class Offers:
             message = f"The name '{name}' is already {where}."
             return {"nameAvailable": False, "reason": reason, "message": message}
         return {"nameAvailable": True, "reason": "", "message": ""}
-
-    def _usage(self, region: Region) -> dict[str, Any]:
-        servers = self._cloud.children("", "Microsoft.DBforPostgreSQL/flexibleServers")
-        used = sum(
-            int(re.sub(r"\D", "", str((one.body.get("sku") or {}).get("name", "")).split("_")[1]) or 0)
-            for one in servers
-            if one.location.replace(" ", "").lower() == region.name
-        )
-        return {
-            "name": {"value": "cores", "localizedValue": "Cores"},
-            "currentValue": used,
-            "limit": _CORES,
-            "unit": "Count",
-        }
 
 
 def _capability(region: Region) -> dict[str, Any]:

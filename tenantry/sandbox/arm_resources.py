@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tenantry.sandbox import ids, locks
+from tenantry.sandbox import ids, locks, quotas
 from tenantry.sandbox.answers import Answer
 from tenantry.sandbox.cloud import SandboxCloud
 from tenantry.sandbox.faults import Faults
@@ -160,6 +160,7 @@ class Resources:
             new = compose(self._cloud, call.method, call.body or {}, target, type_=type_, old=old)
             check_location(new, old, tracked=style.tracked)
             self._faults.refuse_put(type_, new.location)
+            quotas.check(self._cloud, self._faults, new, old)
             kind = self._cloud.kind(type_)
             kind.admit(self._cloud, new, old)
             self._log(call.method, new.id, type_)

@@ -67,6 +67,14 @@ def test_a_policy_that_forbids_a_type_is_a_refusal(fleet: Fleet) -> None:
     assert answer["problems"][0]["code"] == "request-disallowed-by-policy"
 
 
+def test_a_quota_without_room_refuses_before_anything_is_made(fleet: Fleet) -> None:
+    fleet.new("malawi")
+    fleet.sandbox.faults("quota", "1")
+    answer = fleet.run("instance", "deploy", "malawi", "--reason", "a test", expect=69)
+    fleet.sandbox.faults("clear")
+    assert {one["code"] for one in answer["problems"]} == {"quota-exceeded"}
+
+
 def test_a_region_without_capacity_refuses_before_anything_is_made(fleet: Fleet) -> None:
     fleet.new("benin")
     fleet.sandbox.faults("capacity", REGION)

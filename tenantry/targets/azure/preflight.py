@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 from tenantry.adapters.azure_arm import Arm
 from tenantry.errors import Problem, TenantryError, UnavailableError
@@ -12,21 +14,33 @@ from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES
 from tenantry.model.regions import Region
 
-__all__ = ["newest_postgresql", "preflight"]
+__all__ = ["Wanted", "newest_postgresql", "preflight"]
 
 _OLDEST_POSTGRESQL: Final = 15  # 14 has no support any more
 _SERVERS: Final = TYPES["azure-native:dbforpostgresql:Server"].version
+_SKU: Final = re.compile(r"Standard_([A-Z]+)\d+([a-z]*)_(v\d+)")
 _PROVIDERS: Final = sorted({kind.arm_type.partition("/")[0] for kind in TYPES.values()})
 
 
-def preflight(arm: Arm, subscription_id: str, region: Region, names: AzureNames | None) -> None:
-    """Look at subscription, providers, region and names.
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a new instance needs that an old one has already."""
+
+    names: AzureNames  # that are to be free
+    server_sku: str  # of the database, as Standard_D2ds_v5
+
+
+def preflight(arm: Arm, subscription_id: str, region: Region, wanted: Wanted | None) -> None:
+    """Look at subscription, providers, region, size, quota and names.
+
+    Not looked at: the principal's rights and the subscription's policies, which Azure
+    lists for no subscription as a whole; a refusal of theirs is told when it comes.
 
     Args:
         arm: Resource Manager.
         subscription_id: of the subscription.
         region: where the instance is to live.
-        names: that are to be free; None for an instance that is there already.
+        wanted: by a new instance; None for one that is there already.
 
     Raises:
         UnavailableError: something is in the way; every finding is told.
@@ -37,10 +51,11 @@ def preflight(arm: Arm, subscription_id: str, region: Region, names: AzureNames 
         lambda: _region(arm, subscription, region),
         lambda: _postgresql(arm, subscription, region),
     ]
-    if names is not None:
+    if wanted is not None:
         looks += [
-            lambda: _vault_names(arm, subscription, names),
-            lambda: _server_name(arm, subscription, names),
+            lambda: _size(arm, subscription, region, wanted.server_sku),
+            lambda: _vault_names(arm, subscription, wanted.names),
+            lambda: _server_name(arm, subscription, wanted.names),
         ]
     with ThreadPoolExecutor(len(looks)) as pool:
         problems = [one for found in pool.map(_guarded, looks) for one in found]
@@ -113,12 +128,55 @@ def _postgresql(arm: Arm, subscription: str, region: Region) -> Sequence[Problem
     ]
 
 
-def _versions(arm: Arm, subscription: str, region: Region) -> list[int]:
+def _size(arm: Arm, subscription: str, region: Region, sku: str) -> Sequence[Problem]:
+    """Look whether a region has the database's size, and the quota enough cores for one more of it."""
+    capabilities = _capabilities(arm, subscription, region)
+    offered = {
+        str(size.get("name")): int(size.get("vCores") or 0)
+        for capability in capabilities
+        for edition in capability.get("supportedServerEditions") or []
+        for size in edition.get("supportedServerSkus") or []
+    }
+    if not capabilities:
+        return []  # told already: the region offers no PostgreSQL
+    if sku not in offered:
+        return [
+            Problem(
+                code="sku-not-available",
+                message=f"{region.name} offers no database of the size {sku} to this subscription",
+                hint=f"take another size or another region; it has {', '.join(sorted(offered)) or 'none'}",
+            )
+        ]
+    path = f"{subscription}/providers/Microsoft.DBforPostgreSQL/locations/{region.name}"
+    usages = arm.list(f"{path}/resourceType/flexibleServers/usages", _SERVERS)
+    mine = {"cores", _family(sku).lower()}
+    return [
+        Problem(
+            code="quota-exceeded",
+            message=f"{sku} needs {offered[sku]} cores; in {region.name} {one['currentValue']} of "
+            f"{one['limit']} are used ({one['name']['value']})",
+            hint="ask for a higher quota in the subscription, or take another size or region",
+        )
+        for one in usages
+        if one["name"]["value"].lower() in mine and one["currentValue"] + offered[sku] > one["limit"]
+    ]
+
+
+def _family(sku: str) -> str:
+    """Return the name of a size's family among the quotas: standardDDSv5Family for Standard_D2ds_v5."""
+    found = _SKU.fullmatch(sku)
+    return f"standard{found[1]}{found[2].upper()}{found[3]}Family" if found else ""
+
+
+def _capabilities(arm: Arm, subscription: str, region: Region) -> Sequence[dict[str, Any]]:
     path = f"{subscription}/providers/Microsoft.DBforPostgreSQL/locations/{region.name}/capabilities"
+    return [one for one in arm.list(path, _SERVERS) if str(one.get("restricted", "Disabled")) != "Enabled"]
+
+
+def _versions(arm: Arm, subscription: str, region: Region) -> list[int]:
     names = [
         str(version.get("name", ""))
-        for capability in arm.list(path, _SERVERS)
-        if str(capability.get("restricted", "Disabled")) != "Enabled"
+        for capability in _capabilities(arm, subscription, region)
         for version in capability.get("supportedServerVersions") or []
     ]
     return sorted({int(name) for name in names if name.isdecimal() and int(name) >= _OLDEST_POSTGRESQL})

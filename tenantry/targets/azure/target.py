@@ -19,6 +19,7 @@ from tenantry.components.azure.props import AzureProps
 from tenantry.components.azure.tokens import DATA_TOKENS
 from tenantry.errors import DefectError, RefusedError, SpecError, UnavailableError
 from tenantry.model.azure_names import AzureNames, random_suffix
+from tenantry.model.azure_sizes import AZURE_SIZES
 from tenantry.model.azure_types import TYPES, resource_id
 from tenantry.model.lifecycle import State
 from tenantry.model.profile import Profile, Service
@@ -338,7 +339,10 @@ class AzureTarget:
         }
         instance = dataclasses.replace(instance, facts=facts)
         # Before it is recorded: where a name is taken, the next run draws another suffix.
-        preflight.preflight(clients.arm, clients.access.subscription_id, region, self.names(instance))
+        wanted = preflight.Wanted(
+            names=self.names(instance), server_sku=AZURE_SIZES[request.spec.size].server_sku
+        )
+        preflight.preflight(clients.arm, clients.access.subscription_id, region, wanted)
         if record:
             instance = self.register.update(instance.name, facts=facts)
         return dataclasses.replace(request, instance=instance)

@@ -10,9 +10,10 @@ from tenantry.errors import UnavailableError
 from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES
 from tenantry.model.regions import Region
-from tenantry.targets.azure.preflight import newest_postgresql, preflight
+from tenantry.targets.azure.preflight import Wanted, newest_postgresql, preflight
 
 _NAMES = AzureNames.of("kenya", "san", "abc234")
+_WANTED = Wanted(names=_NAMES, server_sku="Standard_D2ds_v5")
 
 
 class _Azure:
@@ -23,12 +24,25 @@ class _Azure:
         self.locations = {"southafricanorth": "Physical"}
         self.versions = ["14", "16", "17"]
         self.taken: set[str] = set()
+        self.sizes = {"Standard_D2ds_v5": 2, "Standard_E4ds_v5": 4}
+        self.used = {"cores": 10, "standardDDSv5Family": 8, "standardEDSv5Family": 12}  # of 12
 
     def list(self, path: str, version: str, **query: str) -> Sequence[dict[str, Any]]:
         if path.endswith("/providers"):
             return [{"namespace": one, "registrationState": "Registered"} for one in self.providers]
         if path.endswith("/capabilities"):
-            return [{"supportedServerVersions": [{"name": one} for one in self.versions]}]
+            sizes = [{"name": name, "vCores": cores} for name, cores in self.sizes.items()]
+            return [
+                {
+                    "supportedServerVersions": [{"name": one} for one in self.versions],
+                    "supportedServerEditions": [{"supportedServerSkus": sizes}],
+                }
+            ]
+        if path.endswith("/usages"):
+            return [
+                {"name": {"value": name}, "currentValue": count, "limit": 12}
+                for name, count in self.used.items()
+            ]
         return [{"name": n, "metadata": {"regionType": kind}} for n, kind in self.locations.items()]
 
     def post(self, path: str, version: str, body: Any = None, **query: str) -> dict[str, Any]:
@@ -49,13 +63,13 @@ def region() -> Region:
 
 def _codes(azure: _Azure, region: Region) -> list[str]:
     with pytest.raises(UnavailableError) as refused:
-        preflight(azure, "s", region, _NAMES)  # type: ignore[arg-type]
+        preflight(azure, "s", region, _WANTED)  # type: ignore[arg-type]
     assert all(one.hint for one in refused.value.problems)
     return [one.code for one in refused.value.problems]
 
 
 def test_nothing_is_in_the_way_of_a_subscription_that_is_ready(azure: _Azure, region: Region) -> None:
-    preflight(azure, "s", region, _NAMES)  # type: ignore[arg-type]
+    preflight(azure, "s", region, _WANTED)  # type: ignore[arg-type]
 
 
 def test_a_provider_that_is_not_registered_is_named_with_the_command(azure: _Azure, region: Region) -> None:
@@ -74,6 +88,17 @@ def test_a_region_that_is_not_the_subscriptions_is_refused(
 def test_a_region_with_versions_without_support_alone_is_refused(azure: _Azure, region: Region) -> None:
     azure.versions = ["13", "14"]
     assert _codes(azure, region) == ["no-postgresql"]
+
+
+def test_a_size_that_the_region_does_not_have_is_refused(azure: _Azure, region: Region) -> None:
+    del azure.sizes["Standard_D2ds_v5"]
+    assert _codes(azure, region) == ["sku-not-available"]
+
+
+@pytest.mark.parametrize("quota", ["cores", "standardDDSv5Family"])
+def test_a_quota_without_room_for_the_database_is_refused(azure: _Azure, region: Region, quota: str) -> None:
+    azure.used[quota] = 11
+    assert _codes(azure, region) == ["quota-exceeded"]
 
 
 def test_every_finding_is_told_at_once(azure: _Azure, region: Region) -> None:
