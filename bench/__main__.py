@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.applying import applying
+from bench.azure import azure
 from bench.figures import Figure, as_json, table, within_limits
 from bench.fleet import fleet, largest, memory_of_one
 from bench.lives import lives
@@ -24,7 +25,7 @@ from bench.scratch import Scratch, scratch
 from bench.starting import help_figure, list_figure
 from bench.still import stage
 
-_WHAT = ("start", "list", "apply", "lives", "memory", "fleet")
+_WHAT = ("start", "list", "apply", "lives", "memory", "fleet", "azure")
 _RESULTS = Path(__file__).with_name("results.json")
 _QUICK = 3  # rounds of a short measurement for each of a long one
 _STANDING = "standing"  # an instance that is there throughout, so that the host's services run
@@ -83,6 +84,9 @@ def _measure(what: Sequence[str], *, rounds: int, sizes: Sequence[int]) -> list[
         _tell("listing")
         with scratch(instances=False) as place:
             figures.append(list_figure(place, rounds=rounds * _QUICK))
+    if "azure" in what:
+        _tell("starting a sandbox")
+        figures += azure(rounds=rounds, tell=_tell)
     if {"apply", "lives", "memory", "fleet"} & set(what):
         with scratch() as place:
             figures += _with_instances(place, what, rounds=rounds, sizes=sizes)

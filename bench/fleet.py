@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.figures import Figure
 from bench.scratch import FLEET, Scratch
 
-__all__ = ["fleet", "largest", "memory_of_one"]
+__all__ = ["fleet", "largest", "memory_of_one", "pss_mib"]
 
 _KIB_PER_MIB = 1024
 
@@ -21,7 +21,7 @@ def memory_of_one(place: Scratch, name: str) -> list[Figure]:
     place.time("instance", "suspend", name, "--reason", "bench")
     try:
         one = _memory_mib(place, [name])
-        services = _pss_mib(_processes_of_services(place))
+        services = pss_mib(_processes_of_services(place))
     finally:
         place.time("instance", "resume", name, "--reason", "bench")
     return [
@@ -67,7 +67,7 @@ def _memory_mib(place: Scratch, names: Sequence[str]) -> float:
     opaque = [place.ask("instance", "show", name)["database"]["name"] for name in names]
     uids = {(place.folder / "host" / one).stat().st_uid for one in opaque}
     services = [str(place.fast / "r" / "services" / one) for one in opaque]
-    return _pss_mib(
+    return pss_mib(
         process for process, uid, folder in _processes() if uid in uids or folder.startswith(tuple(services))
     )
 
@@ -94,7 +94,7 @@ def _processes() -> list[tuple[Path, int, str]]:
     return found
 
 
-def _pss_mib(processes: Iterable[Path]) -> float:
+def pss_mib(processes: Iterable[Path]) -> float:
     """Return the proportional share of memory; shared pages count once in the sum."""
     return sum(_pss_kib(process) for process in processes) / _KIB_PER_MIB
 

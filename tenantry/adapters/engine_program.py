@@ -20,6 +20,8 @@ from google.protobuf.empty_pb2 import Empty
 from pulumi.errors import RunError
 from pulumi.runtime import reset_options, run_in_stack
 from pulumi.runtime.proto import (
+    engine_pb2,
+    engine_pb2_grpc,
     events_pb2_grpc,
     language_pb2,
     language_pb2_grpc,
@@ -113,7 +115,8 @@ class ProgramHost(language_pb2_grpc.LanguageRuntimeServicer, events_pb2_grpc.Eve
             project=request.project,
             stack=request.stack,
             monitor_address=request.monitor_address,
-            engine_address=request.args[0] if request.args else "",
+            # As the runtime's own settings take it: a stub in the place of an address.
+            engine_address=_QuietEngine(request.args[0]) if request.args else "",  # type: ignore[arg-type]
             parallel=request.parallel,
             preview=request.dryRun,
             organization=request.organization or "organization",
@@ -152,6 +155,24 @@ def serve_program(host: ProgramHost) -> Iterator[str]:
     finally:
         host.end()
         server.stop(2).wait()
+
+
+class _QuietEngine:
+    """The engine's service without debug messages.
+
+    Nobody reads them, each is a round trip that the program waits for (several per
+    resource), and they may hold values of inputs.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def Log(self, request: Any) -> Any:
+        """Hand on a message, unless it is for debugging."""
+        return Empty() if request.severity == engine_pb2.DEBUG else self._engine.Log(request)
 
 
 class _EngineGoneError(Exception):

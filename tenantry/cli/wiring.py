@@ -85,7 +85,7 @@ class Wiring:
         from tenantry.targets.azure.target import AzureTarget
 
         return AzureTarget(
-            workspace=self.workspace, register=self.register, vault=self.vault, native=self._native
+            workspace=self.workspace, register=self.register, vault=self.vault, native=self.native
         )
 
     @cached_property
@@ -98,7 +98,7 @@ class Wiring:
         return Targets({TargetKind.HOST: host, TargetKind.AZURE: azure})
 
     @contextmanager
-    def _native(self, clients: Clients) -> Iterator[Mapping[str, int]]:
+    def native(self, clients: Clients) -> Iterator[Mapping[str, int]]:
         """Lend the provider azure-native: the engine's own plugin where it is, a stand-in to rehearse with.
 
         Raises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -22,10 +23,19 @@ __all__ = ["Control"]
 class Control:
     """Answers for ``control.<suffix>``, to who has the key in the workspace."""
 
-    def __init__(self, cloud: SandboxCloud, faults: Faults, operations: Operations, *, key: str) -> None:
+    def __init__(
+        self,
+        cloud: SandboxCloud,
+        faults: Faults,
+        operations: Operations,
+        *,
+        requests: Mapping[str, int],
+        key: str,
+    ) -> None:
         self._cloud = cloud
         self._faults = faults
         self._operations = operations
+        self._requests = requests
         self._key = key
 
     async def __call__(self, request: Request) -> Response:
@@ -58,4 +68,5 @@ class Control:
             "resources": dict(self._cloud.store.counts()),
             "operations": self._operations.running(),
             "faults": self._faults.list(),
+            "requests": dict(self._requests),
         }

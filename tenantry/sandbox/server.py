@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import logging
 import uuid
+from collections import Counter
 from fnmatch import fnmatch
 from typing import Any
 
@@ -35,10 +36,14 @@ class Server:
         self._faults = faults
         end = cloud.suffix
         self._control = f"control.{end}"
+        # Requests since the start, by the first label of what they were for: management, login, *.vault.
+        self._requests: Counter[str] = Counter()
         self._handlers: dict[str, Handler] = {
             f"management.{end}": self.arm,
             f"login.{end}": Login(cloud.identity, cloud.tokens),
-            self._control: Control(cloud, faults, self.arm.operations, key=control_key),
+            self._control: Control(
+                cloud, faults, self.arm.operations, requests=self._requests, key=control_key
+            ),
         }
         for kind in cloud.kinds.values():
             self._handlers.update(kind.hosts(cloud))
@@ -55,6 +60,7 @@ class Server:
             response = await self._handlers[host](request)
             await response(scope, receive, send)
             return
+        self._requests[host.partition(".")[0] if host in self._handlers else "others"] += 1
         type_ = _type_of(request.url.path) if host.startswith("management.") else host
         storm = self._faults.storm(request.method, type_)
         if storm is not None:

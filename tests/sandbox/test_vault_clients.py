@@ -116,6 +116,31 @@ def test_a_key_wraps_and_unwraps_and_its_private_part_stays_inside(vaults: _Vaul
     assert crypto.unwrap_key(KeyWrapAlgorithm.rsa_oaep_256, wrapped).key == b"the data key"
 
 
+def test_a_disabled_secret_is_listed_and_not_read(vaults: _Vaults) -> None:
+    client = vaults.secrets(vaults.make())
+    client.set_secret("token", "one", enabled=False)
+    assert [one.name for one in client.list_properties_of_secrets()] == ["token"]
+    with pytest.raises(HttpResponseError, match="not allowed on a disabled secret"):
+        client.get_secret("token")
+
+
+def test_a_disabled_key_unwraps_nothing(vaults: _Vaults) -> None:
+    client = vaults.keys(vaults.make())
+    key = client.create_rsa_key("data", size=2048)
+    crypto = vaults.crypto(key)
+    wrapped = crypto.wrap_key(KeyWrapAlgorithm.rsa_oaep_256, b"the data key").encrypted_key
+    client.update_key_properties("data", enabled=False)
+    with pytest.raises(HttpResponseError, match="not allowed on a disabled key"):
+        crypto.unwrap_key(KeyWrapAlgorithm.rsa_oaep_256, wrapped)
+
+
+def test_the_numbers_of_a_curve_have_their_whole_length(vaults: _Vaults) -> None:
+    client = vaults.keys(vaults.make())
+    # Half of the points on this curve begin with a zero byte.
+    keys: list[Any] = [client.create_ec_key(f"sign{number}", curve="P-521").key for number in range(6)]
+    assert {len(number) for key in keys for number in (key.x, key.y)} == {66}
+
+
 def test_a_key_of_a_protected_vault_is_not_purged(vaults: _Vaults) -> None:
     client = vaults.keys(vaults.make(enablePurgeProtection=True))
     client.create_rsa_key("data", size=2048)

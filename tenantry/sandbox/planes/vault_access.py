@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
+from datetime import datetime
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -10,7 +12,7 @@ from tenantry.sandbox.kinds import Cloud, Resource
 from tenantry.sandbox.parts.notes import everywhere, same
 from tenantry.sandbox.planes.vault_objects import vault_error
 
-__all__ = ["check_network", "check_rights", "has_private_endpoint"]
+__all__ = ["check_enabled", "check_network", "check_rights", "check_use", "has_private_endpoint"]
 
 _ADMINISTRATOR = "00482a5a-887f-4fb3-b363-3b7fe8e74483"
 _READER_OF_SECRETS = "4633458b-17de-408a-b874-0445c86b69e6"
@@ -57,6 +59,35 @@ def check_network(vault: Resource, address: str) -> None:
         f"Vault: {vault.name};location={vault.location}",
         inner="ForbiddenByFirewall",
     )
+
+
+def check_enabled(record: Mapping[str, Any], operation: str) -> None:
+    """Refuse to read or use a version that was disabled."""
+    if not record["attributes"].get("enabled", True):
+        what = "key" if "kty" in record else "secret"
+        raise vault_error(
+            403,
+            "Forbidden",
+            f"Operation {operation} is not allowed on a disabled {what}.",
+            inner=f"{what.capitalize()}Disabled",
+        )
+
+
+def check_use(record: Mapping[str, Any], verb: str, now: datetime) -> None:
+    """Refuse a use that the key was not made for; before and after its time it only unwraps and decrypts."""
+    check_enabled(record, verb)
+    if verb not in {str(one).lower() for one in record["key_ops"]}:
+        raise vault_error(403, "Forbidden", f"Operation {verb} is not permitted on this key.")
+    begins, ends = record["attributes"].get("nbf"), record["attributes"].get("exp")
+    early = begins is not None and now.timestamp() < begins
+    late = ends is not None and now.timestamp() >= ends
+    if verb in {"wrapkey", "encrypt"} and (early or late):
+        raise vault_error(
+            403,
+            "Forbidden",
+            f"Operation {verb} is not allowed on a key that is {'not yet valid' if early else 'expired'}.",
+            inner="KeyNotYetValid" if early else "KeyExpired",
+        )
 
 
 def check_rights(cloud: Cloud, vault: Resource, principal: str, kind: str, operation: str) -> None:

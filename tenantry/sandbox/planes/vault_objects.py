@@ -184,13 +184,16 @@ def new_key(kty: str, bits: int, curve: str) -> dict[str, Any]:
             raise vault_error(400, "BadParameter", f"The curve {curve!r} is not supported.")
         made = ec.generate_private_key(kinds[curve])
         point = made.public_key().public_numbers()
-        public = {"crv": curve, "x": _number(point.x), "y": _number(point.y)}
+        size = (
+            kinds[curve].key_size + 7
+        ) // 8  # bytes of a coordinate, leading zeros too (RFC 7518, 6.2.1.2)
+        public = {"crv": curve, "x": _number(point.x, size), "y": _number(point.y, size)}
     private = made.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return {"private": private.decode(), "public": public, "kty": kty}
 
 
-def _number(value: int) -> str:
-    raw = value.to_bytes((value.bit_length() + 7) // 8, "big")
+def _number(value: int, size: int = 0) -> str:
+    raw = value.to_bytes(size or (value.bit_length() + 7) // 8, "big")
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from tenantry.sandbox.kinds import ArmFault, Cloud, Resource
-from tenantry.sandbox.planes.vault_access import check_network, check_rights
+from tenantry.sandbox.planes.vault_access import check_enabled, check_network, check_rights, check_use
 from tenantry.sandbox.planes.vault_objects import Objects, VaultFault, new_key, vault_error
 
 __all__ = ["VaultPlane"]
@@ -98,7 +98,10 @@ class _Call:
                 )
             case "GET", True, _:
                 self._may(kind, "get")
-                return JSONResponse(self._bundle(objects, kind, name, objects.find(name, rest)))
+                record = objects.find(name, rest)
+                if kind == "secrets":
+                    check_enabled(record, "get")
+                return JSONResponse(self._bundle(objects, kind, name, record))
             case "PUT", True, "" if kind == "secrets":
                 self._may(kind, "set")
                 return JSONResponse(self._bundle(objects, kind, name, self._set(objects, name)))
@@ -177,6 +180,7 @@ class _Call:
 
         self._may("keys", verb)
         record = objects.find(name, version)
+        check_use(record, verb, self._cloud.now())
         key: Any = serialization.load_pem_private_key(str(record["private"]).encode(), password=None)
         algorithm = str(self._body.get("alg"))
         if algorithm not in {"RSA-OAEP", "RSA-OAEP-256"} or not record["kty"].upper().startswith("RSA"):

@@ -8,7 +8,12 @@ from typing import Any
 
 from tenantry.sandbox.kinds import ArmFault, Cloud, Handler, Kind, Resource
 from tenantry.sandbox.parts.notes import iso, moment
-from tenantry.sandbox.planes.vault_access import check_rights, has_private_endpoint
+from tenantry.sandbox.planes.vault_access import (
+    check_enabled,
+    check_network,
+    check_rights,
+    has_private_endpoint,
+)
 from tenantry.sandbox.planes.vault_objects import Objects, new_key
 from tenantry.sandbox.planes.vault_plane import VaultPlane
 
@@ -19,6 +24,7 @@ _NAME = re.compile(r"(?=.{3,24}$)[A-Za-z](?:[A-Za-z0-9]|-(?=[A-Za-z0-9]))+")
 _OBJECT = re.compile(r"[0-9A-Za-z-]{1,127}")
 _DELETED = "vault/deleted/"
 _SHORTEST, _LONGEST = 7, 90
+_SITES = "127.0.0.1"  # where requests of sites come from that have no private endpoint
 
 
 class Vaults(Kind):
@@ -118,13 +124,11 @@ class Vaults(Kind):
         )
         if vault is None or len(parts) < 2 or parts[0] != "secrets":  # noqa: PLR2004 - secrets/<name>
             raise ArmFault(404, "VaultNotFound", f"There is no secret at {uri}.")
-        public = str(vault.properties.get("publicNetworkAccess", "Enabled")).lower() == "enabled"
-        if not public and not has_private_endpoint(cloud, vault):
-            raise ArmFault(403, "Forbidden", "Public network access is disabled.")
+        if not has_private_endpoint(cloud, vault):
+            check_network(vault, _SITES)
         check_rights(cloud, vault, principal, "secrets", "get")
         record = objects_of(cloud, vault, "secrets").find(parts[1], parts[2] if len(parts) > 2 else "")  # noqa: PLR2004
-        if not record["attributes"].get("enabled", True):
-            raise ArmFault(403, "Forbidden", "The secret is disabled.")
+        check_enabled(record, "get")
         return str(record["value"])
 
     def sweep(self, cloud: Cloud) -> None:

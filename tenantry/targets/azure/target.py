@@ -130,7 +130,7 @@ class AzureTarget:
         """Return what apply would change. An instance that is not recorded leaves no trace."""
         request = self._decided(request, record=False)
         new = not self._make_engine({}).exists(request.instance.opaque)
-        props = self._props(request, secrets=values.made_up_secrets(request.profile) if new else None)
+        props = self.props(request, secrets=values.made_up_secrets(request.profile) if new else None)
         with self._engine() as engine:
             changes = engine.preview(
                 request.instance.opaque,
@@ -150,7 +150,7 @@ class AzureTarget:
             for holder in engine.break_lock(instance.opaque):
                 lease.evidence(f"took over the engine's lock of a dead process: {holder}")
             lease.check()
-            props = self._props(request, secrets=secrets)
+            props = self.props(request, secrets=secrets)
             if request.profile.services & {Service.DATABASE}:
                 # What a killed run left open.
                 way_in.shut(self.clients.arm, self.server_id(instance), lease)
@@ -186,7 +186,7 @@ class AzureTarget:
         """Look at the instance and say how it is."""
         return observing.look(
             self.clients.arm,
-            self._props(request),
+            self.props(request),
             spec=request.spec,
             ca_file=self.clients.access.cloud.ca_file,
             now=self.clients.now(),
@@ -224,7 +224,7 @@ class AzureTarget:
     def logs(self, request: Request, *, process: str, lines: int) -> Sequence[str]:
         """Return the last lines of the site's log. A site has one log for all of its processes."""
         del process
-        return deploying.log_lines(self.clients, self._props(request), lines=lines)
+        return deploying.log_lines(self.clients, self.props(request), lines=lines)
 
     def execute(self, request: Request, command: Sequence[str]) -> int:
         """Refuse: nothing runs a command inside of an instance on Azure yet."""
@@ -347,7 +347,8 @@ class AzureTarget:
             instance = self.register.update(instance.name, facts=facts)
         return dataclasses.replace(request, instance=instance)
 
-    def _props(self, request: Request, *, secrets: Mapping[str, str] | None = None) -> AzureProps:
+    def props(self, request: Request, *, secrets: Mapping[str, str] | None = None) -> AzureProps:
+        """Return what the program of a recorded instance is made from, with its secrets or others."""
         if secrets is None:
             secrets = values.ensure_secrets(self.vault(request.instance.opaque), request.profile)
         return values.azure_props(

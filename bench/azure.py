@@ -1,0 +1,212 @@
+"""An instance on Azure, in a sandbox of the bench's own: its deploy, its calls, and the sandbox itself."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import http
+import http.client
+import json
+import shutil
+import ssl
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.baseline import script
+from bench.figures import Figure
+from bench.fleet import pss_mib
+from bench.scratch import COMMAND, EXAMPLES
+from bench.timing import seconds_of
+from tenantry.adapters import tools
+from tenantry.adapters.engine_program import ProgramHost, serve_program
+from tenantry.cli.wiring import Wiring
+from tenantry.model.azure_names import random_suffix
+from tenantry.ports import Request
+from tenantry.stacks.instance import azure_program
+from tenantry.targets.azure import values
+
+__all__ = ["azure"]
+
+_LIMIT = 1.25
+_REGION = "southafricanorth"
+_STANDING = "bench0"  # is deployed before anything is timed, and looked at
+_THREADS, _SECONDS = 8, 5.0  # that ask the sandbox, and for how long
+_PARALLEL = "32"  # of the engine, as ours
+
+
+def azure(*, rounds: int, tell: Callable[[str], None]) -> list[Figure]:
+    """Measure; the sandbox and all in it are gone afterwards."""
+    with _rehearsal() as place:
+        figures = [Figure(name="sandbox start", ours=tuple(place.restarted() for _ in range(rounds)))]
+        tell("deploying an instance that stays, in the sandbox")
+        place.new(_STANDING)
+        figures.append(_calls(place, "deploy", "instance", "deploy", _STANDING))
+        figures.append(_calls(place, "health", "instance", "health", _STANDING))
+        figures.append(_calls(place, "drift", "instance", "drift", _STANDING))
+        tell("asking the sandbox")
+        figures.append(_requests(place))
+        figures.append(
+            Figure(name="memory of the sandbox with one instance", ours=(place.memory(),), unit="MiB")
+        )
+        tell("deploying in the sandbox")
+        figures.append(_deploys(place, rounds=rounds))
+    return figures
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """A workspace, and its sandbox."""
+
+    workspace: Path
+
+    def run(self, *arguments: str) -> float:
+        return seconds_of([str(COMMAND), *arguments, "--workspace", str(self.workspace)])
+
+    def status(self) -> dict[str, Any]:
+        argv = [str(COMMAND), "sandbox", "status", "--output", "json", "--workspace", str(self.workspace)]
+        ran = subprocess.run(argv, capture_output=True, text=True, check=True)
+        data: dict[str, Any] = json.loads(ran.stdout)["data"]
+        return data
+
+    def restarted(self) -> float:
+        """Return how long a start takes, to its first answer."""
+        self.run("sandbox", "stop")
+        return self.run("sandbox", "start")
+
+    def new(self, name: str) -> None:
+        self.run(
+            *("instance", "new", name, "--client", f"Red Cross of {name}", "--country", "ZA"),
+            *("--contact", f"it@{name}.example.org", "--hostname", f"{name}.example.org"),
+            *("--profile", "registrations", "--region", _REGION),
+        )
+
+    def memory(self) -> float:
+        """Return the memory of the sandbox's own process, in MiB; databases and sites have theirs."""
+        return pss_mib([Path("/proc", str(self.status()["pid"]))])
+
+
+def _calls(place: _Place, what: str, *command: str) -> Figure:
+    """Count the requests to Resource Manager that a command makes."""
+    before = place.status()["requests"].get("management", 0)
+    place.run(*command)
+    count = place.status()["requests"]["management"] - before
+    return Figure(name=f"calls of Resource Manager: {what}", ours=(float(count),), unit="calls")
+
+
+def _requests(place: _Place) -> Figure:
+    """Count how many reads a second the sandbox answers, over connections that stay."""
+    told = place.status()
+    token = _token(told)
+    path = f"/subscriptions/{told['subscription_id']}/resourcegroups?api-version=2024-03-01"
+    end = time.monotonic() + _SECONDS
+
+    def ask(_: int) -> int:
+        count = 0
+        with _connection(told["arm"], told["ca_file"]) as connection:
+            while time.monotonic() < end:
+                connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+                answer = connection.getresponse()
+                answer.read()
+                assert answer.status == http.HTTPStatus.OK, answer.status
+                count += 1
+        return count
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        count = sum(pool.map(ask, range(_THREADS)))
+    return Figure(name="sandbox: reads", ours=(count / _SECONDS,), unit="/s")
+
+
+def _token(told: Mapping[str, Any]) -> str:
+    form = (
+        f"grant_type=client_credentials&client_id={told['client_id']}&scope={told['arm']}/.default"
+        f"&client_secret={Path(told['client_secret_file']).read_text().strip()}"
+    )
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    with _connection(told["login"], told["ca_file"]) as connection:
+        connection.request("POST", f"/{told['directory_id']}/oauth2/v2.0/token", form, headers)
+        return str(json.loads(connection.getresponse().read())["access_token"])
+
+
+@contextlib.contextmanager
+def _connection(url: str, ca_file: str) -> Iterator[http.client.HTTPSConnection]:
+    host = url.removeprefix("https://")
+    connection = http.client.HTTPSConnection(host, context=ssl.create_default_context(cafile=ca_file))
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _deploys(place: _Place, *, rounds: int) -> Figure:
+    """Deploy new instances, in turn by ours and by one call of the engine with the same program."""
+    ours, bare = [], []
+    for number in range(1, rounds + 1):
+        bare.append(_bare_deploy(place, number))
+        name = f"bench{number}"
+        place.new(name)
+        ours.append(place.run("instance", "deploy", name))
+    return Figure(
+        name="deploy on Azure / one pulumi up --client", ours=tuple(ours), baseline=tuple(bare), limit=_LIMIT
+    )
+
+
+def _bare_deploy(place: _Place, number: int) -> float:
+    """Let the engine make all resources of an instance, under names of their own; return the seconds."""
+    wiring = Wiring(place.workspace)
+    try:
+        instance = wiring.existing(_STANDING)
+        spec, profile = wiring.load(instance)
+        facts = {**instance.facts, values.SUFFIX: random_suffix()}
+        other = dataclasses.replace(instance, facts=facts)
+        program = azure_program(wiring.azure.props(Request(spec=spec, profile=profile, instance=other)))
+        state = place.workspace / "bare" / f"state{number}"
+        state.mkdir(mode=0o700, parents=True)
+        (state / "Pulumi.yaml").write_text("name: tenantry\nruntime: python\n")
+        with (
+            wiring.native(wiring.azure.clients) as providers,
+            serve_program(ProgramHost(program, take=lambda _: None)) as client,
+        ):
+            environment = {
+                "NAME": f"bare{number}",
+                "PULUMI": str(tools.find_engine()),
+                "STATE": str(state),
+                "CLIENT": client,
+                "PROVIDER": ",".join(f"{name}:{port}" for name, port in providers.items()),
+                "PARALLEL": _PARALLEL,
+                "PLACE": str(state),
+                "SECRETS": str(state),
+            }
+            made = f". {script('common')}; engine stack init --no-select --secrets-provider=passphrase"
+            seconds_of(["sh", "-ec", made], env=environment)
+            return seconds_of(["sh", script("up")], env=environment)
+    finally:
+        wiring.register.close()
+
+
+@contextlib.contextmanager
+def _rehearsal() -> Iterator[_Place]:
+    folder = Path(tempfile.mkdtemp(prefix="tenantry-bench-"))
+    place = _Place(workspace=folder / "workspace")
+    place.workspace.mkdir()
+    (place.workspace / "tenantry.yaml").write_text(
+        "tenantry: 1\n"
+        "organisation: {name: Example Red Cross, contact: it@example.org}\n"
+        "azure: {cloud: sandbox}\n"
+        f"master_key_file: {folder}/master.key\n"
+        f"profiles: [{EXAMPLES}]\n"
+        "settings: {ADMIN_EMAIL: admin@example.org}\n"
+    )
+    try:
+        place.run("init")
+        place.run("sandbox", "start")
+        yield place
+    finally:
+        with contextlib.suppress(RuntimeError):
+            place.run("sandbox", "reset")
+        shutil.rmtree(folder, ignore_errors=True)
