@@ -50,6 +50,8 @@ def _kinds(fleet: Fleet, name: str) -> Counter[str]:
     return Counter(one["type"].lower() for one in listed)
 
 
+@pytest.mark.longest
+@pytest.mark.timeout(900)
 def test_a_killed_deploy_and_a_killed_erasure_are_finished_by_the_same_command(fleet: Fleet) -> None:
     fleet.deployed("unbroken")
     fleet.new("kenya")
