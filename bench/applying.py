@@ -32,7 +32,7 @@ def applying(place: Scratch, stage: Stage, *, rounds: int) -> Figure:
     engine.up(_STACK, stage.program, passphrase=_PASSPHRASE)
     host = ProgramHost(stage.program, take=lambda _: None)
     with serve_program(host) as client:
-        environment = engine_environment(stage, stack=_STACK, state=state, client=client)
+        environment = engine_environment(stage.provider, stack=_STACK, state=state, client=client)
         ours, bare = in_turn(
             lambda: engine.up(_STACK, stage.program, passphrase=_PASSPHRASE),
             lambda: seconds_of(["sh", script("up")], env=environment),

@@ -18,15 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.baseline import script
+from bench.baseline import engine_environment, make_stack, script
 from bench.figures import Figure
 from bench.fleet import pss_mib
 from bench.scratch import COMMAND, EXAMPLES
 from bench.timing import seconds_of
-from tenantry.adapters import tools
+from tenantry.adapters.azure_credential import make_credential
 from tenantry.adapters.engine_program import ProgramHost, serve_program
 from tenantry.cli.wiring import Wiring
 from tenantry.model.azure_names import random_suffix
+from tenantry.model.spec import CredentialKind
 from tenantry.ports import Request
 from tenantry.stacks.instance import azure_program
 from tenantry.targets.azure import values
@@ -123,14 +124,16 @@ def _requests(place: _Place) -> Figure:
 
 
 def _token(told: Mapping[str, Any]) -> str:
-    form = (
-        f"grant_type=client_credentials&client_id={told['client_id']}&scope={told['arm']}/.default"
-        f"&client_secret={Path(told['client_secret_file']).read_text().strip()}"
+    credential = make_credential(
+        CredentialKind.SECRET,
+        authority=told["login"],
+        directory_id=told["directory_id"],
+        client_id=told["client_id"],
+        client_secret_file=Path(told["client_secret_file"]),
+        ca_file=Path(told["ca_file"]),
+        discovery=False,
     )
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    with _connection(told["login"], told["ca_file"]) as connection:
-        connection.request("POST", f"/{told['directory_id']}/oauth2/v2.0/token", form, headers)
-        return str(json.loads(connection.getresponse().read())["access_token"])
+    return credential.get_token(f"{told['arm']}/.default").token
 
 
 @contextlib.contextmanager
@@ -165,26 +168,15 @@ def _bare_deploy(place: _Place, number: int) -> float:
         facts = {**instance.facts, values.SUFFIX: random_suffix()}
         other = dataclasses.replace(instance, facts=facts)
         program = azure_program(wiring.azure.props(Request(spec=spec, profile=profile, instance=other)))
-        state = place.workspace / "bare" / f"state{number}"
-        state.mkdir(mode=0o700, parents=True)
-        (state / "Pulumi.yaml").write_text("name: tenantry\nruntime: python\n")
+        name, state = f"bare{number}", place.workspace / "bare" / f"state{number}"
         with (
             wiring.native(wiring.azure.clients) as providers,
             serve_program(ProgramHost(program, take=lambda _: None)) as client,
         ):
-            environment = {
-                "NAME": f"bare{number}",
-                "PULUMI": str(tools.find_engine()),
-                "STATE": str(state),
-                "CLIENT": client,
-                "PROVIDER": ",".join(f"{name}:{port}" for name, port in providers.items()),
-                "PARALLEL": _PARALLEL,
-                "PLACE": str(state),
-                "SECRETS": str(state),
-            }
-            made = f". {script('common')}; engine stack init --no-select --secrets-provider=passphrase"
-            seconds_of(["sh", "-ec", made], env=environment)
-            return seconds_of(["sh", script("up")], env=environment)
+            provider = ",".join(f"{package}:{port}" for package, port in providers.items())
+            make_stack(provider, name=name, state=state)
+            environment = engine_environment(provider, stack=name, state=state, client=client)
+            return seconds_of(["sh", script("up")], env={**environment, "PARALLEL": _PARALLEL})
     finally:
         wiring.register.close()
 

@@ -15,9 +15,8 @@ from bench.still import Stage
 from bench.timing import seconds_of
 from tenantry.adapters import tools
 from tenantry.adapters.engine_program import ProgramHost, serve_program
-from tenantry.providers.host.identity import PACKAGE
 
-__all__ = ["BareInstance", "bare_instance", "engine_environment", "script"]
+__all__ = ["BareInstance", "bare_instance", "engine_environment", "make_stack", "script"]
 
 _SCRIPTS = Path(__file__).with_name("baselines")
 _NODE = "24"
@@ -28,14 +27,14 @@ def script(name: str) -> str:
     return str(_SCRIPTS / f"{name}.sh")
 
 
-def engine_environment(stage: Stage, *, stack: str, state: Path, client: str) -> dict[str, str]:
-    """Return what a script needs for its calls of the engine."""
+def engine_environment(provider: str, *, stack: str, state: Path, client: str) -> dict[str, str]:
+    """Return what a script needs for its calls of the engine; ``provider`` as ``package:port``."""
     return {
         "NAME": stack,
         "PULUMI": str(tools.find_engine()),
         "STATE": str(state),
         "CLIENT": client,
-        "PROVIDER": f"{PACKAGE}:{stage.provider_port}",
+        "PROVIDER": provider,
         "PLACE": str(state),
         "SECRETS": str(state),
     }
@@ -88,13 +87,13 @@ def bare_instance(place: Scratch, stage: Stage, *, number: int) -> Iterator[Bare
     if not application.exists():
         shutil.copytree(EXAMPLES / "registrations" / "app", application)
         subprocess.run(["chmod", "-R", "a+rX", str(application)], check=True)
-    _make_stack(stage, name=name, state=state)
+    make_stack(stage.provider, name=name, state=state)
     host = ProgramHost(stage.program, take=lambda _: None)
     with serve_program(host) as client:
         database, web = place.baseline_ports(number)
         bare = BareInstance(
             environment={
-                **engine_environment(stage, stack=name, state=state, client=client),
+                **engine_environment(stage.provider, stack=name, state=state, client=client),
                 "USER_ID": str(place.baseline_uid(number)),
                 "PLACE": str(place.folder / f"bare{number}"),
                 "SECRETS": str(place.fast / f"bare{number}"),
@@ -116,11 +115,11 @@ def bare_instance(place: Scratch, stage: Stage, *, number: int) -> Iterator[Bare
                     bare.erase()
 
 
-def _make_stack(stage: Stage, *, name: str, state: Path) -> None:
+def make_stack(provider: str, *, name: str, state: Path) -> None:
     """Make an empty stack, which belongs to nobody's time."""
     if not state.exists():
         state.mkdir(mode=0o700, parents=True)
         (state / "Pulumi.yaml").write_text("name: tenantry\nruntime: python\n")
     command = f". {script('common')}; engine stack init --no-select --secrets-provider=passphrase"
-    environment = engine_environment(stage, stack=name, state=state, client="")
+    environment = engine_environment(provider, stack=name, state=state, client="")
     seconds_of(["sh", "-ec", command], env=environment)

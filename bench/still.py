@@ -61,6 +61,11 @@ class Stage:
     provider_port: int
     holds_data: frozenset[str]  # types of resources
 
+    @property
+    def provider(self) -> str:
+        """The provider as the engine is told of it."""
+        return f"{PACKAGE}:{self.provider_port}"
+
 
 @contextlib.contextmanager
 def stage(place: Scratch, name: str) -> Iterator[Stage]:

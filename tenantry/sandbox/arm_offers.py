@@ -92,7 +92,7 @@ def _capability(region: Region) -> dict[str, Any]:
                 "supportedServerSkus": [
                     {
                         "name": size,
-                        "vCores": int(re.sub(r"\D", "", size.split("_")[1])),
+                        "vCores": quotas.family_and_cores(size)[1],
                         "supportedZones": [str(zone) for zone in range(1, region.zones + 1)],
                         "supportedHaMode": ["SameZone", *(["ZoneRedundant"] if zonal else [])],
                     }

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from tenantry.sandbox.faults import Faults
 from tenantry.sandbox.kinds import ArmFault, Cloud, Resource
+from tenantry.sandbox.parts.notes import same
 
-__all__ = ["check", "usages"]
+__all__ = ["check", "family_and_cores", "usages"]
 
 _SERVER: Final = "Microsoft.DBforPostgreSQL/flexibleServers"
 _CORES: Final = 100  # where no rehearsal says otherwise
@@ -37,9 +38,9 @@ def usages(cloud: Cloud, faults: Faults, region: str) -> list[dict[str, Any]]:
 
 def check(cloud: Cloud, faults: Faults, new: Resource, old: Resource | None) -> None:
     """Refuse a server that would take its region over the quota."""
-    if new.type.lower() != _SERVER.lower() or not new.body.get("sku"):
+    if not same(new.type, _SERVER) or not new.body.get("sku"):
         return
-    others = [one for one in _servers(cloud, _plain(new.location)) if old is None or one.id != old.id]
+    others = [one for one in _servers(cloud, new.location) if old is None or one.id != old.id]
     wanted = _size(new)[1] + sum(_size(one)[1] for one in others)
     limit = _limit(faults)
     grows = old is None or _size(new)[1] > _size(old)[1]
@@ -52,11 +53,16 @@ def check(cloud: Cloud, faults: Faults, new: Resource, old: Resource | None) -> 
 
 
 def _servers(cloud: Cloud, region: str) -> list[Resource]:
-    return [one for one in cloud.children("", _SERVER) if _plain(one.location) == region]
+    return [one for one in cloud.children("", _SERVER) if same(one.location, region)]
 
 
 def _size(server: Resource) -> tuple[str, int]:
-    found = _SKU.fullmatch(str((server.body.get("sku") or {}).get("name", "")))
+    return family_and_cores(str((server.body.get("sku") or {}).get("name", "")))
+
+
+def family_and_cores(sku: str) -> tuple[str, int]:
+    """Return what a size counts against, and how much: standardDDSv5Family and 2 for Standard_D2ds_v5."""
+    found = _SKU.fullmatch(sku)
     if found is None:
         return "other", 0
     version = found["version"] or ""
@@ -66,7 +72,3 @@ def _size(server: Resource) -> tuple[str, int]:
 def _limit(faults: Faults) -> int:
     fault = faults.holds("quota")
     return int(fault.value) if fault else _CORES
-
-
-def _plain(location: str) -> str:
-    return location.replace(" ", "").lower()

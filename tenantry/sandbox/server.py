@@ -36,7 +36,7 @@ class Server:
         self._faults = faults
         end = cloud.suffix
         self._control = f"control.{end}"
-        # Requests since the start, by the first label of what they were for: management, login, *.vault.
+        # Requests since the start by who answered: management, login; others are vaults and sites.
         self._requests: Counter[str] = Counter()
         self._handlers: dict[str, Handler] = {
             f"management.{end}": self.arm,

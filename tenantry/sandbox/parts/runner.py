@@ -196,9 +196,9 @@ class SiteRunner:
             code = self._run_once(launch, ending)
             if ending.is_set():
                 return
-            self._failed += 1
             if time.monotonic() - began > _LONG_ENOUGH:
-                pause = _FIRST_PAUSE
+                pause, self._failed = _FIRST_PAUSE, 0
+            self._failed += 1
             self.say(f"the process ended with {code}; it is started again in {pause:.1f} s")
             ending.wait(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)

@@ -184,9 +184,7 @@ def new_key(kty: str, bits: int, curve: str) -> dict[str, Any]:
             raise vault_error(400, "BadParameter", f"The curve {curve!r} is not supported.")
         made = ec.generate_private_key(kinds[curve])
         point = made.public_key().public_numbers()
-        size = (
-            kinds[curve].key_size + 7
-        ) // 8  # bytes of a coordinate, leading zeros too (RFC 7518, 6.2.1.2)
+        size = (kinds[curve].key_size + 7) // 8  # bytes, leading zeros too (RFC 7518, 6.2.1.2)
         public = {"crv": curve, "x": _number(point.x, size), "y": _number(point.y, size)}
     private = made.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

@@ -33,8 +33,8 @@ class Wanted:
 def preflight(arm: Arm, subscription_id: str, region: Region, wanted: Wanted | None) -> None:
     """Look at subscription, providers, region, size, quota and names.
 
-    Not looked at: the principal's rights and the subscription's policies, which Azure
-    lists for no subscription as a whole; a refusal of theirs is told when it comes.
+    Not looked at: the principal's rights and the subscription's policies; a refusal
+    of theirs is told when it comes.
 
     Args:
         arm: Resource Manager.
@@ -49,11 +49,10 @@ def preflight(arm: Arm, subscription_id: str, region: Region, wanted: Wanted | N
     looks: list[Callable[[], Sequence[Problem]]] = [
         lambda: _providers(arm, subscription),
         lambda: _region(arm, subscription, region),
-        lambda: _postgresql(arm, subscription, region),
+        lambda: _postgresql(arm, subscription, region, wanted.server_sku if wanted else ""),
     ]
     if wanted is not None:
         looks += [
-            lambda: _size(arm, subscription, region, wanted.server_sku),
             lambda: _vault_names(arm, subscription, wanted.names),
             lambda: _server_name(arm, subscription, wanted.names),
         ]
@@ -69,13 +68,9 @@ def newest_postgresql(arm: Arm, subscription_id: str, region: Region) -> str:
     Raises:
         UnavailableError: none that has support is listed.
     """
-    offered = _versions(arm, f"/subscriptions/{subscription_id}", region)
+    offered = _versions(_capabilities(arm, f"/subscriptions/{subscription_id}", region))
     if not offered:
-        raise UnavailableError(
-            f"{region.name} offers no PostgreSQL from {_OLDEST_POSTGRESQL} on to this subscription",
-            hint="take another region, or ask Microsoft for access to it",
-            code="no-postgresql",
-        )
+        raise UnavailableError(problems=[_no_postgresql(region)])
     return str(max(offered))
 
 
@@ -116,29 +111,32 @@ def _no_region(region: Region, why: str) -> Problem:
     )
 
 
-def _postgresql(arm: Arm, subscription: str, region: Region) -> Sequence[Problem]:
-    if _versions(arm, subscription, region):
-        return []
-    return [
-        Problem(
-            code="no-postgresql",
-            message=f"{region.name} offers no PostgreSQL from {_OLDEST_POSTGRESQL} on to this subscription",
-            hint="take another region, or ask Microsoft for access to it",
-        )
-    ]
-
-
-def _size(arm: Arm, subscription: str, region: Region, sku: str) -> Sequence[Problem]:
-    """Look whether a region has the database's size, and the quota enough cores for one more of it."""
+def _postgresql(arm: Arm, subscription: str, region: Region, sku: str) -> Sequence[Problem]:
+    """Look whether a region has PostgreSQL, and a size of it with room in the quota; "": no new server."""
     capabilities = _capabilities(arm, subscription, region)
+    if not _versions(capabilities):
+        return [_no_postgresql(region)]
+    return _size(arm, subscription, region, sku, capabilities) if sku else []
+
+
+def _no_postgresql(region: Region) -> Problem:
+    return Problem(
+        code="no-postgresql",
+        message=f"{region.name} offers no PostgreSQL from {_OLDEST_POSTGRESQL} on to this subscription",
+        hint="take another region, or ask Microsoft for access to it",
+    )
+
+
+def _size(
+    arm: Arm, subscription: str, region: Region, sku: str, capabilities: Sequence[dict[str, Any]]
+) -> Sequence[Problem]:
+    """Look whether a region has the database's size, and the quota enough cores for one more of it."""
     offered = {
         str(size.get("name")): int(size.get("vCores") or 0)
         for capability in capabilities
         for edition in capability.get("supportedServerEditions") or []
         for size in edition.get("supportedServerSkus") or []
     }
-    if not capabilities:
-        return []  # told already: the region offers no PostgreSQL
     if sku not in offered:
         return [
             Problem(
@@ -173,10 +171,10 @@ def _capabilities(arm: Arm, subscription: str, region: Region) -> Sequence[dict[
     return [one for one in arm.list(path, _SERVERS) if str(one.get("restricted", "Disabled")) != "Enabled"]
 
 
-def _versions(arm: Arm, subscription: str, region: Region) -> list[int]:
+def _versions(capabilities: Sequence[dict[str, Any]]) -> list[int]:
     names = [
         str(version.get("name", ""))
-        for capability in _capabilities(arm, subscription, region)
+        for capability in capabilities
         for version in capability.get("supportedServerVersions") or []
     ]
     return sorted({int(name) for name in names if name.isdecimal() and int(name) >= _OLDEST_POSTGRESQL})
