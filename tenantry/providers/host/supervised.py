@@ -27,7 +27,7 @@ from tenantry.providers.host.limits import cgroups_of
 from tenantry.providers.host.service_files import Service
 from tenantry.providers.host.supervisor import Supervisor, listens, locked, wait_until
 
-__all__ = ["JANITOR", "ProcessStatus", "Supervised", "service_ids"]
+__all__ = ["JANITOR", "ProcessStatus", "Supervised", "on_its_way", "service_ids"]
 
 JANITOR = "janitor"  # the service that rotates logs by age; one per host
 _START_SECONDS = 30
@@ -201,7 +201,7 @@ class Supervised:
             since=time.time() - int(words[5]),
             exit_code=int(words[3]) if words[3] != "-1" else None,
             exit_signal="" if words[4] == "NA" else words[4],
-            settled=pid is not None and not _on_its_way(pid),
+            settled=pid is not None and not on_its_way(pid),
             current=pid is not None and self._started(service_id) == (self._digest(service_id), str(pid)),
         )
 
@@ -336,10 +336,18 @@ class Supervised:
         wait_until(lambda: self.logs(service.id), seconds=10)
 
     def _ensure_janitor(self) -> None:
+        """Start the janitor unless it runs; one at a time, or one would stop what another just started."""
+        if self._janitor_wanted():
+            return
+        with locked(self._layout.runtime / ".janitor.lock"):
+            if not self._janitor_wanted():  # killed before it was started, it is there and stopped
+                argv = ("/bin/sh", "-c", _JANITOR_SCRIPT, JANITOR, str(self._layout.services))
+                self.apply(Service(id=JANITOR, argv=argv))
+                wait_until(self._janitor_wanted, seconds=_START_SECONDS)  # it is told, and obeys later
+
+    def _janitor_wanted(self) -> bool:
         status = self.look(JANITOR)
-        if status is None or not status.wanted:  # killed before it was started, it is there and stopped
-            argv = ("/bin/sh", "-c", _JANITOR_SCRIPT, JANITOR, str(self._layout.services))
-            self.apply(Service(id=JANITOR, argv=argv))
+        return status is not None and status.wanted
 
     def _differing(self, service: Service) -> dict[str, tuple[str, int]]:
         """Return the files that are not what the service asks for."""
@@ -466,10 +474,10 @@ class Supervised:
             os.kill(pid, number)
 
 
-def _on_its_way(pid: int) -> bool:
-    """Say whether a process is still the run script, not yet the program."""
+def on_its_way(pid: int) -> bool:
+    """Say whether a process is not yet the program: still a child of s6-supervise, or the run script."""
     words = processes.command(pid)  # empty for a moment in the middle of an exec
-    return not words or words[-1] == "./run" or words[0] == "/usr/bin/setpriv"
+    return not words or words[-1] == "./run" or words[0] in ("s6-supervise", "/usr/bin/setpriv")
 
 
 def _on_disk(path: Path) -> tuple[str, int] | None:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from tenantry.providers.host import processes
 from tenantry.providers.host.executor import Executor
 from tenantry.providers.host.layout import HostLayout
 from tenantry.providers.host.process import Process, Supervised, service_ids
+from tenantry.providers.host.service_files import Service
+from tenantry.providers.host.supervised import JANITOR, on_its_way
 from tenantry.providers.host.supervisor import Supervisor, wait_until
 
 _SECRET = "it's a\nsecret $HOME `id`"
@@ -316,6 +319,37 @@ def test_its_output_is_in_the_log_of_its_user(
     current = layout.logs(opaque, "web") / "current"
     assert wait_until(lambda: current.exists() and "started" in current.read_text(), seconds=5)
     assert current.stat().st_uid == uid
+
+
+def test_many_at_once_start_the_one_service_that_they_share_once(
+    executor: Executor, supervisor: Supervisor, layout: HostLayout, home: Path, opaque: str, uid: int
+) -> None:
+    applied = []
+
+    class Noted(Supervised):
+        def apply(self, service: Service) -> bool:
+            applied.append(service.id)
+            return super().apply(service)
+
+    supervised = Noted(executor, layout, supervisor=supervisor)
+
+    def ensure(number: int) -> None:
+        log = layout.logs(opaque, f"web{number}")
+        argv = ["/bin/sleep", "1000"]
+        supervised.ensure(f"{opaque}-{number}", argv=argv, env={}, uid=uid, cwd=home, log_folder=log)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(ensure, range(8)))
+    assert applied.count(JANITOR) == 1
+    assert wait_until(lambda: supervised.status(JANITOR)[0], seconds=10)
+
+
+def test_a_child_of_its_supervisor_is_not_yet_the_program() -> None:
+    with subprocess.Popen(["s6-supervise", "1000"], executable="/bin/sleep") as forked:
+        try:
+            assert on_its_way(forked.pid)
+        finally:
+            forked.kill()
 
 
 def test_logs_older_than_asked_for_are_deleted(
