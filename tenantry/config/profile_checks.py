@@ -30,6 +30,7 @@ def check_profile(profile: Profile, findings: Findings) -> None:
     _check_names(profile, findings)
     _check_processes(profile, findings)
     _check_services(profile, findings)
+    _check_containers(profile, findings)
     for key, one_off in (("migration", profile.migration), ("bootstrap", profile.bootstrap)):
         if one_off is not None:
             _check_one_off(one_off, key, findings)
@@ -76,6 +77,16 @@ def _check_services(profile: Profile, findings: Findings) -> None:
             "services",
             "must list database, because the profile has a database block",
         )
+
+
+def _check_containers(profile: Profile, findings: Findings) -> None:
+    if profile.containers and Service.BLOBS not in profile.services:
+        message = "must list blobs, because the profile has containers"
+        _add(findings, "missing-service", "services", message)
+    for index, variable in enumerate(profile.variables):
+        if variable.source == "blobs.container" and not profile.containers:
+            message = "names a container, and the profile has no containers"
+            _add(findings, "unknown-value", f"variables[{index}].source", message)
 
 
 def _check_one_off(one_off: OneOff, key: str, findings: Findings) -> None:

@@ -49,7 +49,8 @@ DERIVED_SOURCES: Final[dict[str, str]] = {
     "cache.password": "password of the cache",
     "cache.prefix": "prefix of this instance's keys in the cache",
     "blobs.connection_string": "connection string of the blob storage",
-    "blobs.container": "container in the blob storage",
+    "blobs.url": "https:// URL of the blob storage, without a slash at the end",
+    "blobs.container": "the first of the profile's containers",
     "email.identity": "identity that e-mail is sent with",
     "portal.url": "URL of the static portal",
     "monitoring.connection_string": "where the workload reports to",
@@ -66,6 +67,10 @@ SENSITIVE_SOURCES: Final = frozenset(
 
 _LABEL = r"^[a-z0-9](?:[a-z0-9]|-(?=[a-z0-9])){0,39}$"
 _LABEL_RULE = pattern_rule(_LABEL, "must be of letters a-z, digits and single hyphens", hint="such as: web")
+_CONTAINER = r"^[a-z0-9](?:[a-z0-9]|-(?=[a-z0-9])){2,62}$"
+_CONTAINER_RULE = pattern_rule(
+    _CONTAINER, "must be of 3 to 63 letters a-z, digits and single hyphens", hint="such as: attachments"
+)
 _SQL_NAME = r"^[a-z0-9_][a-z0-9_-]{0,62}$"
 _PATH = r"^/[!-~]{0,499}$"
 _PATH_RULE = pattern_rule(_PATH, "must be a path that begins with /", hint="such as: /health")
@@ -369,6 +374,11 @@ PROFILE_RECORD: Final = Record(
                 most=50,
             ),
             "Folders that the workload writes to.",
+        ),
+        Field(
+            "containers",
+            ListOf(kind=Text(rule=_CONTAINER_RULE, pattern=_CONTAINER, most=63), most=50, unique=True),
+            "Containers of the blob storage that the workload writes to.",
         ),
         Field("variables", ListOf(kind=_VARIABLE, most=1000), "Its environment variables."),
         Field(

@@ -161,7 +161,7 @@ _ALL: Final = (
         "storage:BlobServiceProperties",
         f"{_ACCOUNT}/blobServices",
         "2024-01-01",
-        *("accountName", "=default"),
+        *("accountName", "blobServicesName"),
         singleton=True,
     ),
     _type("storage:StorageAccount", _ACCOUNT, "2024-01-01", "accountName"),

@@ -196,6 +196,7 @@ class Profile:
     migration: OneOff | None = None
     periodic: tuple[Periodic, ...] = ()
     folders: tuple[Folder, ...] = ()
+    containers: tuple[str, ...] = ()  # of the blob storage
     variables: tuple[Variable, ...] = ()
     administrator: Administrator | None = None
     queries: tuple[tuple[str, str], ...] = ()  # ("last_update", "select …"), ("accounts", …)

@@ -17,9 +17,12 @@ from tenantry.model.azure_types import TYPES
 from tenantry.model.residency import AzurePlacement
 from tenantry.model.spec import Size
 
-__all__ = ["RecordingManager", "example_props", "token_of"]
+__all__ = ["ACCOUNT_KEY", "RecordingManager", "example_props", "token_of"]
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
+_WORKLOADS = Path(__file__).parents[1] / "data/workloads"
+
+ACCOUNT_KEY = "dGhlLWtleS1vZi10aGUtYWNjb3VudA=="
 
 
 class RecordingManager:
@@ -46,17 +49,20 @@ class RecordingManager:
         return copy.deepcopy(told)
 
     def post(self, path: str, version: str, body: Any = None, **query: str) -> dict[str, Any]:
+        if path.endswith("/listKeys"):
+            return {"keys": [{"keyName": "key1", "value": ACCOUNT_KEY}]}
         return copy.deepcopy(self.bodies.get(path.removesuffix("/list"), {}))
 
     def delete(self, path: str, version: str, **query: str) -> bool:
         return self.bodies.pop(path, None) is not None
 
 
-def example_props(folder: Path, **more: Any) -> AzureProps:
-    """Return the props of an instance of the example workload."""
+def example_props(folder: Path, *, profile: str = "registrations", **more: Any) -> AzureProps:
+    """Return the props of an instance of the example workload, or of one of the tests' own."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tenantry.yaml").write_text(
-        f"tenantry: 1\norganisation: {{name: Example, contact: it@example.org}}\nprofiles: [{_EXAMPLES}]\n",
+        "tenantry: 1\norganisation: {name: Example, contact: it@example.org}\n"
+        f"profiles: [{_EXAMPLES}, {_WORKLOADS}]\n",
         encoding="utf-8",
     )
     workspace = load_workspace(folder)
@@ -72,7 +78,7 @@ def example_props(folder: Path, **more: Any) -> AzureProps:
         "directory_id": "22222222-2222-2222-2222-222222222222",
         "tags": {"instance": "tnabc", "client": "kenya", "operation": "op-1"},
         "sizes": AZURE_SIZES[Size.SMALL],
-        "profile": load_profile("registrations", workspace=workspace),
+        "profile": load_profile(profile, workspace=workspace),
         "version": "1.0.0",
         "hostname": "kenya.example.org",
         "settings": {"ADMIN_EMAIL": "admin@example.org"},

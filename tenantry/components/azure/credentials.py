@@ -72,7 +72,7 @@ class Credentials(pulumi.ComponentResource):
             principal_id=identities.app.principal_id,
             opts=mine,
         )
-        made = [self._secret(name, value) for name, value in sorted(secrets.items())]
+        made = [self.keep(name, value) for name, value in sorted(secrets.items())]
         doors = [
             PrivateEndpoint(
                 props,
@@ -134,7 +134,8 @@ class Credentials(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _secret(self, name: str, value: str) -> keyvault.Secret:
+    def keep(self, name: str, value: pulumi.Input[str]) -> keyvault.Secret:
+        """Put the value of a setting into the vault of the secrets."""
         return keyvault.Secret(
             f"secret-{secret_name(name)}",
             resource_group_name=self._group,

@@ -13,7 +13,8 @@ from tenantry.components.azure.identity import Identities
 from tenantry.components.azure.monitoring import Monitoring
 from tenantry.components.azure.network import Network
 from tenantry.components.azure.props import AzureProps
-from tenantry.components.azure.settings import site_settings
+from tenantry.components.azure.settings import SiteSettings, site_settings
+from tenantry.components.azure.storage import CONNECTION_STRING, Storage
 from tenantry.components.azure.workload import Workload
 from tenantry.model.profile import Service
 
@@ -36,7 +37,8 @@ class AzureInstance(pulumi.ComponentResource):
         group = self.group.name
         settings = site_settings(props)
         has_database = props.needs(Service.DATABASE)
-        zones = ["vault", *(["postgres"] if has_database else [])]
+        has_blobs = props.needs(Service.BLOBS)
+        zones = ["vault", *(["postgres"] if has_database else []), *(["blob"] if has_blobs else [])]
         self.network = Network(props, group, zones=zones, opts=mine)
         self.identities = Identities(props, group, opts=mine)
         self.monitoring = Monitoring(props, group, opts=mine)
@@ -48,6 +50,11 @@ class AzureInstance(pulumi.ComponentResource):
         if has_database:
             self.database = Database(props, group, self.network, self.identities, self.credentials, opts=mine)
             after.append(self.database.door)
+        self.storage: Storage | None = None
+        if has_blobs:
+            self.storage = Storage(props, group, self.network, self.identities, self.credentials, opts=mine)
+            after += self.storage.ready
+        after += self._keep_what_is_told(settings)
         self.workload = Workload(
             props,
             group,
@@ -62,6 +69,15 @@ class AzureInstance(pulumi.ComponentResource):
         self._guard(mine)
         self.register_outputs({})
 
+    def _keep_what_is_told(self, settings: SiteSettings) -> list[pulumi.Resource]:
+        """Put into the vault what only resources tell: keys that Azure made."""
+        known: dict[str, pulumi.Input[str]] = {}
+        if "monitoring.connection_string" in settings.told.values():
+            known["monitoring.connection_string"] = self.monitoring.insights.connection_string
+        if self.storage is not None and CONNECTION_STRING in settings.told.values():
+            known[CONNECTION_STRING] = self.storage.connection_string()
+        return [self.credentials.keep(name, known[source]) for name, source in settings.told.items()]
+
     def _watch(self) -> None:
         kept: dict[str, tuple[pulumi.Input[str], list[str]]] = {
             "keys-vault": (self.credentials.keys_vault.id, ["audit"]),
@@ -70,6 +86,9 @@ class AzureInstance(pulumi.ComponentResource):
         }
         if self.database is not None:
             kept["server"] = (self.database.server.id, ["audit"])
+        if self.storage is not None:
+            blobs = pulumi.Output.concat(self.storage.account.id, "/blobServices/default")
+            kept["blobs"] = (blobs, ["audit"])
         self.monitoring.keep_logs(kept)
 
     def _watched(self) -> Watched:
@@ -89,4 +108,6 @@ class AzureInstance(pulumi.ComponentResource):
         }
         if self.database is not None:
             guarded["server"] = self.database.server.id
+        if self.storage is not None:
+            guarded["storage"] = self.storage.account.id
         self.locks = Guard(guarded, opts=opts)

@@ -99,6 +99,11 @@ class AzureProps:
         return f"{self.names.server}.{self.suffixes.postgres}"
 
     @property
+    def blobs_url(self) -> str:
+        """The URL of the blob storage, without a slash at the end."""
+        return f"https://{self.names.storage}.{self.suffixes.blob}"
+
+    @property
     def site_host(self) -> str:
         """The site's own host name, which it has beside ``hostname``."""
         return f"{self.names.site}.{self.suffixes.sites}"

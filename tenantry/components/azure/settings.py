@@ -19,8 +19,9 @@ _SECRET = frozenset({VariableClass.GENERATED, VariableClass.GENERATED_ONCE, Vari
 _SECRET_SOURCES = frozenset(
     {"database.password", "database.url", "cache.password", "blobs.connection_string"}
 )
-# Only outputs of resources tell these; the components add them.
-_FROM_RESOURCES = frozenset({"cache", "blobs", "monitoring", "email", "portal"})
+# Only outputs of resources tell these; the components add them, as secrets.
+_TOLD_BY_RESOURCES = frozenset({"blobs.connection_string", "monitoring.connection_string"})
+_NOT_BUILT = frozenset({"cache", "email", "portal"})  # a profile that needs one is refused before
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +30,14 @@ class SiteSettings:
 
     plain: Mapping[str, str]
     secret: Mapping[str, str] = field(repr=False)  # variable → value; goes into the vault
+    told: Mapping[str, str] = field(default_factory=dict)  # variable → the source that a resource tells
 
     def references(self, props: AzureProps) -> dict[str, str]:
         """Return the settings as App Service gets them."""
         vault = props.vault_uri(props.names.secrets_vault)
         found = {
-            name: f"@Microsoft.KeyVault(SecretUri={vault}secrets/{secret_name(name)})" for name in self.secret
+            name: f"@Microsoft.KeyVault(SecretUri={vault}secrets/{secret_name(name)})"
+            for name in (*self.secret, *self.told)
         }
         return {**self.plain, **found}
 
@@ -56,7 +59,8 @@ def site_settings(props: AzureProps) -> SiteSettings:
             (secret if hidden else plain)[variable.name] = value
     plain["SCM_DO_BUILD_DURING_DEPLOYMENT"] = "false"  # a package is ready to run
     plain["WEBSITE_RUN_FROM_PACKAGE"] = "0"
-    return SiteSettings(plain=plain, secret=secret)
+    told = {one.name: one.source for one in props.profile.variables if one.source in _TOLD_BY_RESOURCES}
+    return SiteSettings(plain=plain, secret=secret, told=told)
 
 
 def _value(variable: Variable, props: AzureProps, known: Mapping[str, str]) -> str:
@@ -72,7 +76,7 @@ def _value(variable: Variable, props: AzureProps, known: Mapping[str, str]) -> s
 def _source(variable: Variable, known: Mapping[str, str]) -> str:
     if variable.source in known:
         return known[variable.source]
-    if variable.source.partition(".")[0] in _FROM_RESOURCES:
+    if variable.source in _TOLD_BY_RESOURCES or variable.source.partition(".")[0] in _NOT_BUILT:
         return ""
     raise SpecError(
         f"{variable.name} is derived from {variable.source}, which an instance on Azure does not have",
@@ -90,6 +94,8 @@ def _derived(props: AzureProps) -> dict[str, str]:
         "port": "",  # App Service gives it
         **{f"folder.{one.name}": folder_path(one.name) for one in props.profile.folders},
     }
+    if props.needs(Service.BLOBS):
+        found |= {"blobs.url": props.blobs_url, "blobs.container": next(iter(props.profile.containers), "")}
     if props.needs(Service.DATABASE):
         password, ca_file = props.secrets[APP_PASSWORD], props.database_ca_file
         quoted = urllib.parse.quote(password, safe="")

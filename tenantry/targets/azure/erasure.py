@@ -16,7 +16,7 @@ from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES
 from tenantry.model.status import EraseMethod
 from tenantry.ports import Event, Instance, OnEvent
-from tenantry.targets.azure import inventory, residues
+from tenantry.targets.azure import inventory, residues, storage
 
 if TYPE_CHECKING:
     from tenantry.targets.azure.target import AzureTarget
@@ -40,6 +40,7 @@ def erase_steps(target: AzureTarget, instance: Instance) -> Sequence[Step]:
         ("stop the workload and empty its settings", clear, run.stop_writers),
         ("delete the database server", clear, run.delete_server),
         ("delete the site", clear, run.delete_site),
+        ("empty the storage account", clear, run.empty_storage),
         ("delete the storage account", clear, run.delete_storage),
         ("delete the logs with force", clear, run.delete_logs),
         ("delete and purge the secrets", purge, run.delete_secrets),
@@ -142,8 +143,16 @@ class _Erasure:
         site, version = self._one("web:WebApp", self._names.site)
         self._arm.delete(site, version, deleteEmptyServerFarm="false")
 
+    def empty_storage(self, tell: OnEvent) -> None:
+        """Delete every container for good: Azure keeps a deleted account, and it can be recovered."""
+        account, version = self._one("storage:StorageAccount", self._names.storage)
+        if self._arm.get(account, version) is None:
+            return
+        for one in storage.emptied(self._arm, account, now=self._target.clients.now(), tell=tell):
+            self._target.record_residue(self._instance, one)
+
     def delete_storage(self, _: OnEvent) -> None:
-        """Delete the account of the files."""
+        """Delete the account of the blobs."""
         account, version = self._one("storage:StorageAccount", self._names.storage)
         self._arm.delete(account, version)
 

@@ -51,6 +51,8 @@ class _Look:
         needed = [self._props.names.site, self._props.names.secrets_vault, self._props.names.keys_vault]
         if self._props.needs(Service.DATABASE):
             needed.append(self._props.names.server)
+        if self._props.needs(Service.BLOBS):
+            needed.append(self._props.names.storage)
         bad += [f"{name} is missing" for name in needed if name not in states]
         if bad:
             return False, "NotReady", "; ".join(bad)
@@ -61,6 +63,21 @@ class _Look:
         server = self._get("dbforpostgresql:Server", self._props.names.server)
         state = str((server.get("properties") or {}).get("state") or "missing")
         return state == "Ready", "Reachable" if state == "Ready" else "NotReachable", f"the server is {state}"
+
+    def storage(self) -> Seen:
+        """The storage account is available in its region, and every container of the profile is there."""
+        name = self._props.names.storage
+        account = self._get("storage:StorageAccount", name)
+        state = str((account.get("properties") or {}).get("statusOfPrimary") or "missing")
+        if state != "available":
+            return False, "NotAvailable", f"the storage account is {state}"
+        path = f"{self._id('storage:StorageAccount', name)}/blobServices/default/containers"
+        listed = self._arm.list(path, TYPES["azure-native:storage:BlobContainer"].version)
+        there = {one["name"] for one in listed}
+        missing = [one for one in self._props.profile.containers if one not in there]
+        if missing:
+            return False, "ContainerMissing", f"not there: {', '.join(missing)}"
+        return True, "Available", f"{len(there)} containers"
 
     def site(self) -> Seen:
         """The site runs, or is stopped because the instance is suspended."""
@@ -116,7 +133,11 @@ class _Look:
             vault = self._get("keyvault:Vault", name)
             if (vault.get("properties") or {}).get("publicNetworkAccess") != "Disabled":
                 return False, "VaultOpen", f"the vault {name} has public access"
-        return True, "Private", "database and vaults have no public access"
+        if self._props.needs(Service.BLOBS):
+            account = self._get("storage:StorageAccount", self._props.names.storage)
+            if (account.get("properties") or {}).get("publicNetworkAccess") != "Disabled":
+                return False, "StorageOpen", f"the storage account {account.get('name')} has public access"
+        return True, "Private", "no data service has public access"
 
     def backed_up(self) -> Seen:
         """The newest backup of the database is young enough."""
@@ -155,6 +176,8 @@ def look(
     }
     if props.needs(Service.DATABASE):
         looks |= {"DatabaseReachable": one.database, "BackupRecent": one.backed_up}
+    if props.needs(Service.BLOBS):
+        looks["StorageAvailable"] = one.storage
     with ThreadPoolExecutor(len(looks)) as pool:
         seen = dict(zip(looks, pool.map(_guarded, looks.values()), strict=True))
     return [_condition(name, found, now) for name, found in sorted(seen.items())]

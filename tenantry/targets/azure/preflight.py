@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from tenantry.adapters.azure_arm import Arm
 from tenantry.errors import Problem, TenantryError, UnavailableError
 from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES
+from tenantry.model.profile import Service
 from tenantry.model.regions import Region
 
 __all__ = ["Wanted", "newest_postgresql", "preflight"]
@@ -30,7 +32,9 @@ class Wanted:
     server_sku: str  # of the database, as Standard_D2ds_v5
 
 
-def preflight(arm: Arm, subscription_id: str, region: Region, wanted: Wanted | None) -> None:
+def preflight(
+    arm: Arm, subscription_id: str, region: Region, services: frozenset[Service], wanted: Wanted | None
+) -> None:
     """Look at subscription, providers, region, size, quota and names.
 
     Not looked at: the principal's rights and the subscription's policies; a refusal
@@ -40,6 +44,7 @@ def preflight(arm: Arm, subscription_id: str, region: Region, wanted: Wanted | N
         arm: Resource Manager.
         subscription_id: of the subscription.
         region: where the instance is to live.
+        services: that the workload needs.
         wanted: by a new instance; None for one that is there already.
 
     Raises:
@@ -49,13 +54,12 @@ def preflight(arm: Arm, subscription_id: str, region: Region, wanted: Wanted | N
     looks: list[Callable[[], Sequence[Problem]]] = [
         lambda: _providers(arm, subscription),
         lambda: _region(arm, subscription, region),
-        lambda: _postgresql(arm, subscription, region, wanted.server_sku if wanted else ""),
     ]
+    if Service.DATABASE in services:
+        looks.append(lambda: _postgresql(arm, subscription, region, wanted.server_sku if wanted else ""))
     if wanted is not None:
-        looks += [
-            lambda: _vault_names(arm, subscription, wanted.names),
-            lambda: _server_name(arm, subscription, wanted.names),
-        ]
+        names = _names(wanted.names, services)
+        looks += [partial(_free, arm, subscription, token, name) for token, name in names]
     with ThreadPoolExecutor(len(looks)) as pool:
         problems = [one for found in pool.map(_guarded, looks) for one in found]
     if problems:
@@ -180,24 +184,22 @@ def _versions(capabilities: Sequence[dict[str, Any]]) -> list[int]:
     return sorted({int(name) for name in names if name.isdecimal() and int(name) >= _OLDEST_POSTGRESQL})
 
 
-def _vault_names(arm: Arm, subscription: str, names: AzureNames) -> Sequence[Problem]:
-    path = f"{subscription}/providers/Microsoft.KeyVault/checkNameAvailability"
-    version = TYPES["azure-native:keyvault:Vault"].version
-    found = []
-    for name in (names.keys_vault, names.secrets_vault):
-        answer = arm.post(path, version, {"name": name, "type": "Microsoft.KeyVault/vaults"})
-        if answer.get("nameAvailable") is False:
-            found.append(_taken(name, str(answer.get("message", ""))))
-    return found
+def _names(names: AzureNames, services: frozenset[Service]) -> Iterator[tuple[str, str]]:
+    """Return the token and name of each resource whose name must be free in the whole cloud."""
+    yield "keyvault:Vault", names.keys_vault
+    yield "keyvault:Vault", names.secrets_vault
+    if Service.DATABASE in services:
+        yield "dbforpostgresql:Server", names.server
+    if Service.BLOBS in services:
+        yield "storage:StorageAccount", names.storage
 
 
-def _server_name(arm: Arm, subscription: str, names: AzureNames) -> Sequence[Problem]:
-    path = f"{subscription}/providers/Microsoft.DBforPostgreSQL/checkNameAvailability"
-    answer = arm.post(
-        path, _SERVERS, {"name": names.server, "type": "Microsoft.DBforPostgreSQL/flexibleServers"}
-    )
+def _free(arm: Arm, subscription: str, token: str, name: str) -> Sequence[Problem]:
+    kind = TYPES[f"azure-native:{token}"]
+    path = f"{subscription}/providers/{kind.arm_type.partition('/')[0]}/checkNameAvailability"
+    answer = arm.post(path, kind.version, {"name": name, "type": kind.arm_type})
     if answer.get("nameAvailable") is False:
-        return [_taken(names.server, str(answer.get("message", "")))]
+        return [_taken(name, str(answer.get("message", "")))]
     return []
 
 

@@ -49,7 +49,7 @@ Native = Callable[[Clients], AbstractContextManager[Mapping[str, int]]]
 _COMPONENTS: Final = "tenantry:azure:"  # type tokens of what components/azure declares
 _STACK_PASSPHRASE: Final = "stack.passphrase"  # noqa: S105 - in a store of its own: it goes last
 _REGION: Final = "azure_region"
-_OFFERED: Final = frozenset({Service.DATABASE, Service.FOLDERS})
+_OFFERED: Final = frozenset({Service.DATABASE, Service.FOLDERS, Service.BLOBS})
 
 
 class AzureTarget:
@@ -91,7 +91,9 @@ class AzureTarget:
         self.check_offline(spec, profile)
         clients = self.clients
         # The names of one that is there are its own; a new one's are drawn when it is recorded.
-        preflight.preflight(clients.arm, clients.access.subscription_id, values.region_of(spec), None)
+        preflight.preflight(
+            clients.arm, clients.access.subscription_id, values.region_of(spec), profile.services, None
+        )
 
     def check_offline(self, spec: InstanceSpec, profile: Profile) -> None:
         """Raise for what can be said without asking Azure."""
@@ -334,15 +336,20 @@ class AzureTarget:
             **instance.facts,
             values.SUFFIX: random_suffix(),
             values.OPERATION: operation,
-            values.VERSION: preflight.newest_postgresql(clients.arm, clients.access.subscription_id, region),
             _REGION: region.name,
         }
+        if Service.DATABASE in request.profile.services:
+            subscription = clients.access.subscription_id
+            facts[values.VERSION] = preflight.newest_postgresql(clients.arm, subscription, region)
         instance = dataclasses.replace(instance, facts=facts)
         # Before it is recorded: where a name is taken, the next run draws another suffix.
         wanted = preflight.Wanted(
-            names=self.names(instance), server_sku=AZURE_SIZES[request.spec.size].server_sku
+            names=self.names(instance),
+            server_sku=AZURE_SIZES[request.spec.size].server_sku,
         )
-        preflight.preflight(clients.arm, clients.access.subscription_id, region, wanted)
+        preflight.preflight(
+            clients.arm, clients.access.subscription_id, region, request.profile.services, wanted
+        )
         if record:
             instance = self.register.update(instance.name, facts=facts)
         return dataclasses.replace(request, instance=instance)

@@ -18,7 +18,7 @@ from tenantry.model.residency import AzurePlacement
 from tenantry.sandbox.native.provider import serve
 from tenantry.stacks.instance import azure_program
 from tests.azure import arm_types
-from tests.azure.recording import RecordingManager, example_props, token_of
+from tests.azure.recording import ACCOUNT_KEY, RecordingManager, example_props, token_of
 
 _PASSPHRASE = "a passphrase of tests"
 
@@ -72,17 +72,24 @@ def with_pair(folder: Path) -> dict[str, dict[str, Any]]:
     )
 
 
+@pytest.fixture(scope="module")
+def with_blobs(folder: Path) -> dict[str, dict[str, Any]]:
+    return _sent(folder / "blobs", example_props(folder / "w", profile="attachments"))
+
+
 def _of(sent: Mapping[str, dict[str, Any]], token: str) -> list[dict[str, Any]]:
     return [body for path, body in sent.items() if token_of(path) == f"azure-native:{token}"]
 
 
 def test_every_body_is_one_that_microsofts_own_types_have(
-    sent: dict[str, dict[str, Any]], with_pair: dict[str, dict[str, Any]]
+    sent: dict[str, dict[str, Any]],
+    with_pair: dict[str, dict[str, Any]],
+    with_blobs: dict[str, dict[str, Any]],
 ) -> None:
     assert [token_of(path) for path in sent if not arm_types.has_oracle(token_of(path))] == []
     wrong = {
         path.rpartition("/providers/")[2]: found
-        for path, body in {**with_pair, **sent}.items()
+        for path, body in [*with_pair.items(), *sent.items(), *with_blobs.items()]
         if (found := arm_types.faults(token_of(path), body))
     }
     assert wrong == {}
@@ -116,6 +123,45 @@ def test_data_services_have_no_public_access(sent: dict[str, dict[str, Any]]) ->
         body["properties"]["privateLinkServiceConnections"] for body in _of(sent, "network:PrivateEndpoint")
     ]
     assert len(doors) == 3
+
+
+def test_the_storage_of_blobs_is_private_and_encrypted_with_a_key_of_the_instances_own(
+    with_blobs: dict[str, dict[str, Any]],
+) -> None:
+    account = _of(with_blobs, "storage:StorageAccount")[0]
+    properties = account["properties"]
+    assert properties["publicNetworkAccess"] == "Disabled"
+    assert properties["networkAcls"] == {"bypass": "None", "defaultAction": "Deny"}
+    assert properties["allowBlobPublicAccess"] is False
+    assert properties["encryption"]["keySource"] == "Microsoft.Keyvault"
+    assert properties["encryption"]["keyvaultproperties"]["keyname"] == "data"
+    assert account["sku"]["name"] in {"Standard_ZRS", "Standard_LRS"}  # no copy in another region
+
+
+def test_each_container_of_the_profile_is_made_and_none_is_public(
+    with_blobs: dict[str, dict[str, Any]],
+) -> None:
+    made = {
+        path.rpartition("/")[2]: body["properties"]["publicAccess"]
+        for path, body in with_blobs.items()
+        if token_of(path) == "azure-native:storage:BlobContainer"
+    }
+    assert made == {"attachments": "None", "reports": "None"}
+
+
+def test_the_accounts_key_is_in_the_vault_and_nowhere_else(with_blobs: dict[str, dict[str, Any]]) -> None:
+    holders = {token_of(path) for path, body in with_blobs.items() if ACCOUNT_KEY in str(body)}
+    assert holders == {"azure-native:keyvault:Secret"}
+
+
+def test_what_is_deleted_in_the_storage_is_kept_as_long_as_backups_and_has_no_versions(
+    with_blobs: dict[str, dict[str, Any]],
+) -> None:
+    kept = _of(with_blobs, "storage:BlobServiceProperties")[0]["properties"]
+    days = AzurePlacement(region="southafricanorth").backup_retention_days
+    assert kept["deleteRetentionPolicy"] == {"enabled": True, "days": days}
+    assert kept["containerDeleteRetentionPolicy"] == {"enabled": True, "days": days}
+    assert kept["isVersioningEnabled"] is False
 
 
 def test_the_database_is_encrypted_with_a_key_of_the_instances_own(sent: dict[str, dict[str, Any]]) -> None:
@@ -184,6 +230,15 @@ def test_what_holds_data_is_locked(sent: dict[str, dict[str, Any]]) -> None:
     }
     assert {token_of(path).rpartition(":")[2] for path in locked} == {"Server", "Vault"}
     assert len(locked) == 3
+
+
+def test_the_storage_is_locked_too(with_blobs: dict[str, dict[str, Any]]) -> None:
+    locked = {
+        path.partition("/providers/Microsoft.Authorization/locks")[0]
+        for path in with_blobs
+        if "/locks/" in path
+    }
+    assert {token_of(path).rpartition(":")[2] for path in locked} == {"StorageAccount", "Vault"}
 
 
 def test_a_role_assignment_has_the_same_name_at_every_run(

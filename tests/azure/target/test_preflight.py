@@ -9,10 +9,12 @@ from tenantry.config.regions import catalogue
 from tenantry.errors import UnavailableError
 from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES
+from tenantry.model.profile import Service
 from tenantry.model.regions import Region
 from tenantry.targets.azure.preflight import Wanted, newest_postgresql, preflight
 
 _NAMES = AzureNames.of("kenya", "san", "abc234")
+_SERVICES = frozenset({Service.DATABASE, Service.BLOBS})
 _WANTED = Wanted(names=_NAMES, server_sku="Standard_D2ds_v5")
 
 
@@ -61,15 +63,15 @@ def region() -> Region:
     return found
 
 
-def _codes(azure: _Azure, region: Region) -> list[str]:
+def _codes(azure: _Azure, region: Region, services: frozenset[Service] = _SERVICES) -> list[str]:
     with pytest.raises(UnavailableError) as refused:
-        preflight(azure, "s", region, _WANTED)  # type: ignore[arg-type]
+        preflight(azure, "s", region, services, _WANTED)  # type: ignore[arg-type]
     assert all(one.hint for one in refused.value.problems)
     return [one.code for one in refused.value.problems]
 
 
 def test_nothing_is_in_the_way_of_a_subscription_that_is_ready(azure: _Azure, region: Region) -> None:
-    preflight(azure, "s", region, _WANTED)  # type: ignore[arg-type]
+    preflight(azure, "s", region, _SERVICES, _WANTED)  # type: ignore[arg-type]
 
 
 def test_a_provider_that_is_not_registered_is_named_with_the_command(azure: _Azure, region: Region) -> None:
@@ -103,8 +105,14 @@ def test_a_quota_without_room_for_the_database_is_refused(azure: _Azure, region:
 
 def test_every_finding_is_told_at_once(azure: _Azure, region: Region) -> None:
     azure.locations = {}
-    azure.taken = {_NAMES.keys_vault, _NAMES.server}
-    assert sorted(_codes(azure, region)) == ["name-taken", "name-taken", "no-region"]
+    azure.taken = {_NAMES.keys_vault, _NAMES.server, _NAMES.storage}
+    assert sorted(_codes(azure, region)) == ["name-taken", "name-taken", "name-taken", "no-region"]
+
+
+def test_what_the_workload_does_not_need_is_not_looked_for(azure: _Azure, region: Region) -> None:
+    azure.versions = []
+    azure.taken = {_NAMES.server, _NAMES.storage}
+    preflight(azure, "s", region, frozenset({Service.FOLDERS}), _WANTED)  # type: ignore[arg-type]
 
 
 def test_the_newest_version_is_taken(azure: _Azure, region: Region) -> None:
