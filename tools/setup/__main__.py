@@ -1,9 +1,10 @@
 """Brings what tenantry needs to this machine: ``make setup``.
 
 In this order: packages of the system, the environment in ``.venv``, the Pulumi
-engine, runtimes for workloads, the dependencies of the example. Each step looks
-first and does nothing when there is nothing to do, so a second run takes a
-moment. A run that was killed is finished by the next one.
+engine, runtimes for workloads, the dependencies of the example, the sandbox's
+storage service. Each step looks first and does nothing when there is nothing to
+do, so a second run takes a moment. A run that was killed is finished by the next
+one.
 
 Only the standard library is used, and of the product only what is free of
 dependencies.
@@ -15,7 +16,7 @@ import os
 import sys
 from pathlib import Path
 
-from tools.setup import apt, engine, environment, example, runtimes
+from tools.setup import apt, azurite, engine, environment, example, runtimes
 from tools.setup.report import Report, SetupError
 
 __all__ = ["main"]
@@ -32,6 +33,7 @@ def main() -> int:
         engine.ensure(report, root=root)
         runtimes.ensure(report, python=root / ".venv/bin/python")
         example.ensure(report, root=root)
+        azurite.ensure(report, root=root)
     except SetupError as error:
         report.error(error)
         return 69

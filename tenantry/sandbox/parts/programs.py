@@ -1,4 +1,4 @@
-"""Finds the programs that real parts are made of: PostgreSQL and the runtimes of sites."""
+"""Finds the programs that real parts are made of: PostgreSQL, Azurite and the runtimes of sites."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["MissingProgram", "find_postgres", "find_runtime"]
+__all__ = ["MissingProgram", "find_azurite", "find_postgres", "find_runtime"]
 
 _OLDEST_POSTGRES = 15
 _RUNTIMES = Path("/opt/tenantry/runtimes")
 _SYSTEM = (Path("/usr/local/bin"), Path("/usr/bin"))
+_AZURITE = "azurite-3.35.0/node_modules/azurite/dist/src/blob/main.js"
 _PROGRAMS = {"NODE": "node", "PYTHON": "python3"}
 
 
@@ -36,6 +37,18 @@ def find_postgres(root: Path = Path("/usr/lib/postgresql")) -> Path:
     return found[newest]
 
 
+def find_azurite() -> Path:
+    """Return the program of Azurite's blob service, for Node to run.
+
+    Raises:
+        MissingProgram: set-up did not bring it.
+    """
+    for folder in _folders():
+        if (folder / _AZURITE).is_file():
+            return folder / _AZURITE
+    raise MissingProgram("Azurite 3.35 (make setup)")
+
+
 def find_runtime(linux_fx_version: str) -> Path:
     """Return the interpreter for what a site calls ``linuxFxVersion``: ``NODE|24-lts``, ``PYTHON|3.11``.
 
@@ -55,8 +68,12 @@ def find_runtime(linux_fx_version: str) -> Path:
 
 
 def _candidates(name: str, version: str) -> Iterable[Path]:
-    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    for folder in (_RUNTIMES, Path(data) / "tenantry" / "runtimes"):
+    for folder in _folders():
         yield folder / f"{name}-{version}" / "bin" / name
     for folder in _SYSTEM:
         yield folder / name
+
+
+def _folders() -> tuple[Path, Path]:
+    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return _RUNTIMES, Path(data) / "tenantry" / "runtimes"
