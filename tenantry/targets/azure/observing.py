@@ -177,7 +177,7 @@ def look(
     if props.needs(Service.DATABASE):
         looks |= {"DatabaseReachable": one.database, "BackupRecent": one.backed_up}
     if props.needs(Service.BLOBS):
-        looks["StorageAvailable"] = one.storage
+        looks |= {"StorageAvailable": one.storage}
     with ThreadPoolExecutor(len(looks)) as pool:
         seen = dict(zip(looks, pool.map(_guarded, looks.values()), strict=True))
     return [_condition(name, found, now) for name, found in sorted(seen.items())]
