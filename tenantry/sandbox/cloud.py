@@ -16,11 +16,13 @@ from tenantry.sandbox.kinds import ArmFault, Kind, Resource
 from tenantry.sandbox.settings import Identity
 from tenantry.sandbox.store import Store
 from tenantry.sandbox.tokens import Tokens
+from tenantry.sandbox.watch.logs import Logs
+from tenantry.sandbox.watch.samples import Samples
 
 __all__ = ["SandboxCloud"]
 
 _CLOCK, _ADDRESSES = "sandbox/clock", "sandbox/address/"
-_OWN_HOSTS = ("management", "login", "graph")
+_OWN_HOSTS = ("management", "login", "graph", "api.loganalytics", "ingest.applicationinsights")
 _ROLE_ASSIGNMENTS = "Microsoft.Authorization/roleAssignments"
 # Names of the HTTPS listener that come and go with resources.
 _NAMED: Mapping[str, tuple[str, ...]] = {
@@ -36,6 +38,8 @@ WILDCARDS = (
     "*.azurewebsites",
     "*.scm.azurewebsites",
     "*.azurestaticapps",
+    "*.loganalytics",
+    "*.applicationinsights",
 )
 
 
@@ -53,6 +57,8 @@ class SandboxCloud:
         self.identity = identity
         self.tokens = tokens
         self.kinds: dict[str, Kind] = {}  # by type in lower case
+        self.samples = Samples()
+        self.logs = Logs(self, folder / "logs")
         self._hosts = HostsFile(identity.id)
         self._lock = threading.RLock()
 
@@ -161,6 +167,14 @@ class SandboxCloud:
     def listener(self) -> str:
         """Return the address of the HTTPS listener."""
         return f"{self.identity.address}:{self.identity.port}"
+
+    def sample(self, resource_id: str, metric: str, value: float, **dimensions: str) -> None:
+        """Keep a figure that was observed."""
+        self.samples.add(resource_id, metric, value, at=self.now(), dimensions=dimensions)
+
+    def log(self, resource_id: str, category: str, row: Mapping[str, Any]) -> None:
+        """Send a row of a resource's log to its workspaces."""
+        self.logs.send(resource_id, category, row)
 
     def publish(self) -> None:
         """Make the lines of /etc/hosts what names there are."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -91,6 +91,12 @@ class Cloud(Protocol):
 
     def listener(self) -> str:
         """Return the address of the HTTPS listener, ``127.A.B.1:443``."""
+
+    def sample(self, resource_id: str, metric: str, value: float, **dimensions: str) -> None:
+        """Keep a figure that was observed of a resource just now, for its metrics."""
+
+    def log(self, resource_id: str, category: str, row: Mapping[str, Any]) -> None:
+        """Send a row of a resource's log to the workspaces that its diagnostic settings name."""
 
 
 class Kind:

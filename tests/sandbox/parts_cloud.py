@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,12 @@ class MemoryCloud:
 
     def listener(self) -> str:
         return f"{self._address}:443"
+
+    def sample(self, resource_id: str, metric: str, value: float, **dimensions: str) -> None:
+        pass
+
+    def log(self, resource_id: str, category: str, row: Mapping[str, Any]) -> None:
+        pass
 
     # From here on what Resource Manager does: take, keep, ask, delete.
 

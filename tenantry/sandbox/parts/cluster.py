@@ -79,6 +79,11 @@ class Cluster:
         """Whether a server runs on the data, started by us or by a server before us."""
         return self._pid() is not None
 
+    @property
+    def pid(self) -> int | None:
+        """The process of the server that runs on the data, None without one."""
+        return self._pid()
+
     def make(self, *, login: str, verifier: str) -> None:
         """Make the cluster with its administrator and start it; half a one is made anew."""
         with self._lock:

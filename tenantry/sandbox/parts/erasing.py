@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
-__all__ = ["erase"]
+__all__ = ["erase", "overwrite"]
 
 _BLOCK = bytes(1024 * 1024)
 
@@ -18,12 +19,20 @@ def erase(folder: Path) -> None:
     """
     for path in folder.rglob("*"):
         if path.is_file() and not path.is_symlink():
-            _overwrite(path)
+            overwrite(path)
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _overwrite(path: Path) -> None:
-    size = path.stat().st_size
+def overwrite(path: Path) -> None:
+    """Overwrite a file with zeros where it has data; a hole of a sparse file has none."""
     with path.open("r+b") as file:
-        while size > 0:
-            size -= file.write(_BLOCK[:size])
+        size, at = path.stat().st_size, 0
+        while at < size:
+            try:
+                at = os.lseek(file.fileno(), at, os.SEEK_DATA)
+            except OSError:
+                return  # only a hole is left
+            end = os.lseek(file.fileno(), at, os.SEEK_HOLE)
+            file.seek(at)
+            while at < end:
+                at += file.write(_BLOCK[: end - at])

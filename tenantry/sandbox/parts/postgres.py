@@ -27,6 +27,8 @@ from tenantry.sandbox.parts.forwarder import Background, Forwarder
 from tenantry.sandbox.parts.notes import folder_name, iso, moment, same, tidy
 from tenantry.sandbox.parts.postgres_network import endpoint_connections, judge, key_is_usable
 from tenantry.sandbox.parts.programs import find_postgres
+from tenantry.sandbox.watch.gauges import ServerGauges
+from tenantry.sandbox.watch.tails import Tails
 
 __all__ = ["FlexibleServers", "Issue"]
 
@@ -51,6 +53,8 @@ class FlexibleServers(Kind):
         self._clusters: dict[str, Cluster] = {}  # by folder
         self._forwarders: dict[str, Forwarder] = {}
         self._background: Background | None = None
+        self._gauges = ServerGauges()
+        self._tails = Tails()
         self._busy: list[threading.Thread] = []
         self._lock = threading.RLock()
 
@@ -176,6 +180,7 @@ class FlexibleServers(Kind):
             if server is not None:
                 self._follow_key(cloud, server, note)
                 self._rotate_backups(cloud, server)
+                self._observe(cloud, server)
 
     def stop(self, cloud: Cloud) -> None:
         """End every cluster and the forwarders' thread."""
@@ -371,6 +376,17 @@ class FlexibleServers(Kind):
         if newest is not None and newest + timedelta(days=1) <= cloud.now():
             with contextlib.suppress(TenantryError, ArmFault):
                 self.back_up(cloud, server.id, self._automatic_name(cloud), automatic=True)
+
+    def _observe(self, cloud: Cloud, server: Resource) -> None:
+        """Measure it, and send what its log has new where its settings say."""
+        note = self.note(cloud, server.id) or {}
+        if note.get("stopped") or note.get("inaccessible"):
+            return
+        cluster = self.cluster(cloud, note)
+        if cluster.exists:
+            self._gauges.measure(cloud, server, cluster)
+            for line in self._tails.new_lines(cloud, server.id, cluster.log):
+                cloud.log(server.id, "PostgreSQLLogs", {"Message": line, "LogicalServerName_s": server.name})
 
     def _automatic_name(self, cloud: Cloud) -> str:
         return f"backup_{int(cloud.now().timestamp() * 10_000_000) + _TICKS_BEFORE_1970}"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import http.client
+import time
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from tenantry.sandbox.kinds import ArmFault, Cloud
+from tenantry.sandbox.kinds import ArmFault, Cloud, Resource
 from tenantry.sandbox.parts.sites import Sites
+from tenantry.sandbox.watch.counting import Seen, site_request
 
 __all__ = ["Front"]
 
@@ -33,13 +36,32 @@ class Front:
     async def __call__(self, request: Request) -> Response:
         """Pass a request on."""
         body = await request.body()
-        return await run_in_threadpool(self._answer, request, body)
+        return await run_in_threadpool(self._observed, request, body)
 
-    def _answer(self, request: Request, body: bytes) -> Response:
+    def _observed(self, request: Request, body: bytes) -> Response:
+        """Answer, and count it."""
+        began = time.monotonic()
         try:
             site, note = self._sites.by_name(self._cloud, (request.url.hostname or "").split(".")[0])
         except ArmFault:
             return PlainTextResponse("404 Web Site not found.", 404)
+        response = self._answer(site, note, request, body)
+        seen = Seen(
+            method=request.method,
+            path=request.url.path,
+            query=request.url.query,
+            host=request.url.hostname or "",
+            client=request.client.host if request.client else "",
+            agent=request.headers.get("user-agent", ""),
+            status=response.status_code,
+            received=len(body),
+            sent=len(response.body),
+            seconds=time.monotonic() - began,
+        )
+        site_request(self._cloud, site, seen)
+        return response
+
+    def _answer(self, site: Resource, note: dict[str, Any], request: Request, body: bytes) -> Response:
         if self._sites.is_stopped(site, note):
             return PlainTextResponse("Error 403 - This web app is stopped.", 403)
         runner = self._sites.runner(self._cloud, note)

@@ -19,6 +19,7 @@ from tenantry.sandbox.parts.notes import folder_name, iso, moment, segment, tidy
 from tenantry.sandbox.parts.programs import MissingProgram, find_runtime
 from tenantry.sandbox.parts.runner import Launch, SiteRunner
 from tenantry.sandbox.parts.site_settings import environment, reference_status
+from tenantry.sandbox.watch.tails import Tails
 
 __all__ = ["SITE", "SiteConfigs", "Sites"]
 
@@ -37,6 +38,7 @@ class Sites(Kind):
         """``as_root`` gives each site a user of its own."""
         self._as_root = as_root
         self._runners: dict[str, SiteRunner] = {}  # by folder
+        self._tails = Tails()
         self._lock = threading.RLock()
 
     def admit(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
@@ -130,12 +132,17 @@ class Sites(Kind):
                 self.restart(cloud, site)
 
     def sweep(self, cloud: Cloud) -> None:
-        """Erase what was kept long enough."""
+        """Erase what was kept long enough; send what logs have new where settings say."""
         for key, kept in cloud.recall(_DELETED).items():
             if moment(kept["until"]) <= cloud.now():
                 self.runner(cloud, kept).erase()
                 self._runners.pop(kept["folder"], None)
                 cloud.remember(key, None)
+        for note in cloud.recall(_NOTES).values():
+            for line in self._tails.new_lines(cloud, note["id"], self.runner(cloud, note).log):
+                cloud.log(
+                    note["id"], "AppServiceConsoleLogs", {"Host": note["name"], "ResultDescription": line}
+                )
 
     def stop(self, cloud: Cloud) -> None:
         """End every process."""

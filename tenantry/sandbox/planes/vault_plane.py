@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from tenantry.sandbox.kinds import ArmFault, Cloud, Resource
 from tenantry.sandbox.planes.vault_access import check_enabled, check_network, check_rights, check_use
 from tenantry.sandbox.planes.vault_objects import Objects, VaultFault, new_key, vault_error
+from tenantry.sandbox.watch.counting import Seen, vault_call
 
 __all__ = ["VaultPlane"]
 
@@ -35,13 +37,35 @@ class VaultPlane:
     async def __call__(self, request: Request) -> Response:
         """Answer one request."""
         raw = await request.body()
+        return await run_in_threadpool(self._observed, request, raw)
+
+    def _observed(self, request: Request, raw: bytes) -> Response:
+        """Answer, and count it."""
+        began, message = time.monotonic(), ""
         try:
-            return await run_in_threadpool(self._answer, request, raw)
+            vault = self._vault((request.url.hostname or "").split(".")[0])
         except ArmFault as fault:
             return _refusal(fault)
+        try:
+            response = self._answer(vault, request, raw)
+        except ArmFault as fault:
+            response, message = _refusal(fault), fault.message
+        seen = Seen(
+            method=request.method,
+            path=request.url.path,
+            query="",
+            host=request.url.hostname or "",
+            client=request.client.host if request.client else "",
+            agent=request.headers.get("user-agent", ""),
+            status=response.status_code,
+            received=len(raw),
+            sent=len(response.body),
+            seconds=time.monotonic() - began,
+        )
+        vault_call(self._cloud, vault, seen, message=message)
+        return response
 
-    def _answer(self, request: Request, raw: bytes) -> Response:
-        vault = self._vault((request.url.hostname or "").split(".")[0])
+    def _answer(self, vault: Resource, request: Request, raw: bytes) -> Response:
         authorization = request.headers.get("authorization", "")
         if not authorization:
             return self._challenge()

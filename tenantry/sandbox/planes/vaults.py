@@ -16,6 +16,7 @@ from tenantry.sandbox.planes.vault_access import (
 )
 from tenantry.sandbox.planes.vault_objects import Objects, new_key
 from tenantry.sandbox.planes.vault_plane import VaultPlane
+from tenantry.sandbox.watch.counting import observed_read
 
 __all__ = ["VaultKeys", "VaultSecrets", "Vaults", "deleted_vaults", "objects_of"]
 
@@ -124,12 +125,14 @@ class Vaults(Kind):
         )
         if vault is None or len(parts) < 2 or parts[0] != "secrets":  # noqa: PLR2004 - secrets/<name>
             raise ArmFault(404, "VaultNotFound", f"There is no secret at {uri}.")
-        if not has_private_endpoint(cloud, vault):
-            check_network(vault, _SITES)
-        check_rights(cloud, vault, principal, "secrets", "get")
-        record = objects_of(cloud, vault, "secrets").find(parts[1], parts[2] if len(parts) > 2 else "")  # noqa: PLR2004
-        check_enabled(record, "get")
-        return str(record["value"])
+        with observed_read(cloud, vault, uri, client=_SITES):
+            if not has_private_endpoint(cloud, vault):
+                check_network(vault, _SITES)
+            check_rights(cloud, vault, principal, "secrets", "get")
+            version = parts[2] if len(parts) > 2 else ""  # noqa: PLR2004
+            record = objects_of(cloud, vault, "secrets").find(parts[1], version)
+            check_enabled(record, "get")
+            return str(record["value"])
 
     def sweep(self, cloud: Cloud) -> None:
         """Forget vaults and objects that were kept long enough."""

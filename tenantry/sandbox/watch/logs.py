@@ -1,0 +1,125 @@
+"""Where logs go: diagnostic settings name workspaces, and each workspace keeps its rows for its days."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tenantry.sandbox import ids
+from tenantry.sandbox.kinds import Cloud, Resource
+from tenantry.sandbox.parts.notes import iso, segment
+from tenantry.sandbox.watch.rows import RowFile
+from tenantry.sandbox.watch.tables import DIAGNOSTICS, table_of
+
+__all__ = ["WORKSPACE", "Logs"]
+
+WORKSPACE = "Microsoft.OperationalInsights/workspaces"
+_SETTINGS = "Microsoft.Insights/diagnosticSettings"
+_AUDIT = frozenset({"AuditEvent"})  # categories that the group "audit" means
+
+
+class Logs:
+    """The rows of every workspace."""
+
+    def __init__(self, cloud: Cloud, folder: Path) -> None:
+        self._cloud = cloud
+        self._folder = folder
+        self._files: dict[str, RowFile] = {}
+        self._lock = threading.Lock()
+
+    def destinations(self, resource_id: str, category: str) -> list[tuple[Resource, str]]:
+        """Return the workspaces, and the table in each, that a resource's category goes to."""
+        found = []
+        for setting in self._cloud.children(resource_id, _SETTINGS):
+            if ids.key(ids.parent(setting.id)) != ids.key(resource_id) or not _sends(setting, category):
+                continue
+            workspace = self._cloud.find(str(setting.properties.get("workspaceId") or "-"))
+            if workspace is not None:
+                how = str(setting.properties.get("logAnalyticsDestinationType") or "")
+                found.append((workspace, table_of(category, dedicated=how.lower() == "dedicated")))
+        return found
+
+    def send(self, resource_id: str, category: str, row: Mapping[str, Any]) -> None:
+        """Send a row of a resource's log to where its settings say."""
+        for workspace, table in self.destinations(resource_id, category):
+            more = _where(resource_id) if table == DIAGNOSTICS else {}
+            self.write(
+                workspace, table, [(self._cloud.now(), {**more, "Category": category, **row})], resource_id
+            )
+
+    def write(
+        self,
+        workspace: Resource,
+        table: str,
+        rows: Iterable[tuple[datetime, Mapping[str, Any]]],
+        resource_id: str,
+    ) -> None:
+        """Keep rows of a resource in a workspace's table."""
+        customer = str(workspace.properties.get("customerId"))
+        whole = [
+            (
+                at,
+                {
+                    "SourceSystem": "Azure",
+                    **row,
+                    "TenantId": customer,
+                    "TimeGenerated": iso(at),
+                    "Type": table,
+                    "_ResourceId": resource_id.lower(),
+                },
+            )
+            for at, row in rows
+        ]
+        self.file(customer).add(table, whole)
+
+    def file(self, customer: str) -> RowFile:
+        """Return the rows of a workspace by its customer id."""
+        with self._lock:
+            if customer not in self._files:
+                self._files[customer] = RowFile(self._folder / f"{customer}.sqlite")
+            return self._files[customer]
+
+    def erase(self, customer: str) -> None:
+        """Erase all rows of a workspace."""
+        self.file(customer).erase()
+
+    def keep_to_retention(self) -> None:
+        """Erase what workspaces keep no longer."""
+        for workspace in self._cloud.children("", WORKSPACE):
+            days = int(workspace.properties.get("retentionInDays") or 30)
+            customer = workspace.properties.get("customerId")
+            if customer and days > 0:
+                self.file(str(customer)).drop_before(self._cloud.now() - timedelta(days=days))
+
+    def close(self) -> None:
+        """Close every file."""
+        with self._lock:
+            for one in self._files.values():
+                one.close()
+
+
+def _sends(setting: Resource, category: str) -> bool:
+    for one in setting.properties.get("logs") or []:
+        if not one.get("enabled"):
+            continue
+        group = str(one.get("categoryGroup") or "").lower()
+        if group == "alllogs" or (group == "audit" and category in _AUDIT):
+            return True
+        if str(one.get("category") or "").lower() == category.lower():
+            return True
+    return False
+
+
+def _where(resource_id: str) -> dict[str, Any]:
+    target = ids.parse(resource_id)
+    return {
+        "ResourceId": resource_id.upper(),
+        "SubscriptionId": segment(resource_id, "subscriptions"),
+        "ResourceGroup": segment(resource_id, "resourceGroups").upper(),
+        "ResourceProvider": target.namespace.upper() if target else "",
+        "ResourceType": "/".join(target.types).upper() if target else "",
+        "Resource": target.names[-1].upper() if target and target.names else "",
+    }

@@ -1,0 +1,195 @@
+"""What the tests of metrics, logs and alerts share: a site, a vault, a server, and who is told."""
+
+from __future__ import annotations
+
+import http.server
+import io
+import json
+import ssl
+import threading
+import urllib.error
+import urllib.request
+import uuid
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tenantry.adapters.azure_arm import Arm
+from tests.support.sandbox import Sandbox
+
+__all__ = ["REGION", "Place", "Webhook", "data_folder"]
+
+REGION = "westeurope"
+_PROGRAM = """\
+import http.server, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(500 if self.path == "/broken" else 200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+    def log_message(self, *_):
+        print("a request came for", self.path, flush=True)
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+class Webhook:
+    """A server on loopback that keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.heard: list[dict[str, Any]] = []
+        self.refusals = 0  # requests that are answered with 503 first
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                refused = outer.refusals > 0
+                outer.refusals -= refused
+                if not refused:
+                    outer.heard.append(body)
+                self.send_response(503 if refused else 200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}/alerts"
+
+    def conditions(self, rule: str) -> list[str]:
+        """What was told of a rule: Fired, Resolved."""
+        essentials = [one["data"]["essentials"] for one in list(self.heard)]
+        return [one["monitorCondition"] for one in essentials if one["alertRule"] == rule]
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class Place:
+    """A group with what is watched; everything is made as a client of Resource Manager does."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.name = f"rg-{uuid.uuid4().hex[:8]}"
+        self.group = sandbox.make_group(self.name, REGION)
+        self.arm = sandbox.arm()
+
+    def close(self) -> None:
+        self.arm.close()
+
+    def put(self, path: str, version: str, body: dict[str, Any]) -> dict[str, Any]:
+        """PUT something below the group; return its body."""
+        identity = path if path.startswith("/") else f"{self.group}/providers/{path}"
+        self.arm.put(identity, version, body)
+        found = self.arm.get(identity, version)
+        assert found is not None
+        return found
+
+    def workspace(self, **more: Any) -> dict[str, Any]:
+        path = f"Microsoft.OperationalInsights/workspaces/log-{uuid.uuid4().hex[:8]}"
+        return self.put(path, "2025-02-01", {"location": REGION, "properties": more})
+
+    def site(self) -> dict[str, Any]:
+        """A site that runs a small program."""
+        plan = self.put(
+            "Microsoft.Web/serverfarms/plan",
+            "2024-11-01",
+            {"location": REGION, "sku": {"name": "B1"}, "properties": {"reserved": True}},
+        )
+        config = {"linuxFxVersion": "PYTHON|3.11", "appCommandLine": "python3 app.py"}
+        name = f"app-{uuid.uuid4().hex[:10]}"
+        site = self.put(
+            f"Microsoft.Web/sites/{name}",
+            "2024-11-01",
+            {"location": REGION, "properties": {"serverFarmId": plan["id"], "siteConfig": config}},
+        )
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("app.py", _PROGRAM)
+        host = f"https://{name}.scm.{self.sandbox.told['sites_suffix']}"
+        scm = Arm(
+            host,
+            credential=self.sandbox.credential(),
+            scope=self.sandbox.scope,
+            ca_file=Path(self.sandbox.told["ca_file"]),
+        )
+        assert scm.call("POST", "/api/zipdeploy", content=packed.getvalue()).status == 200
+        scm.close()
+        return site
+
+    def vault(self) -> dict[str, Any]:
+        """A vault in which nobody has any right."""
+        properties = {
+            "tenantId": self.sandbox.told["directory_id"],
+            "sku": {"family": "A", "name": "standard"},
+            "enableRbacAuthorization": True,
+        }
+        path = f"Microsoft.KeyVault/vaults/kv-{uuid.uuid4().hex[:12]}"
+        return self.put(path, "2024-11-01", {"location": REGION, "properties": properties})
+
+    def server(self) -> dict[str, Any]:
+        body = {
+            "location": REGION,
+            "sku": {"name": "Standard_D2ds_v5", "tier": "GeneralPurpose"},
+            "properties": {
+                "administratorLogin": "owner",
+                "administratorLoginPassword": "Correct-Horse-7",
+                "version": "16",
+                "storage": {"storageSizeGB": 32},
+            },
+        }
+        path = f"Microsoft.DBforPostgreSQL/flexibleServers/psql-{uuid.uuid4().hex[:10]}"
+        return self.put(path, "2024-08-01", body)
+
+    def get(self, site: dict[str, Any], path: str = "/") -> int:
+        """Ask a site as a person does; return the status."""
+        url = f"https://{site['name']}.{self.sandbox.told['sites_suffix']}{path}"
+        context = ssl.create_default_context(cafile=self.sandbox.told["ca_file"])
+        try:
+            with urllib.request.urlopen(url, timeout=30, context=context) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    def ask_vault(self, vault: dict[str, Any]) -> int:
+        """Ask a vault for its secrets; return the status."""
+        token = self.sandbox.credential().get_token(f"https://vault.{self.sandbox.told['suffix']}/.default")
+        url = f"https://{vault['name']}.{self.sandbox.told['vault_suffix']}/secrets?api-version=7.4"
+        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token.token}"})
+        context = ssl.create_default_context(cafile=self.sandbox.told["ca_file"])
+        try:
+            with urllib.request.urlopen(request, timeout=30, context=context) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    def send_logs(self, resource: dict[str, Any], workspace: dict[str, Any]) -> None:
+        """Let a resource send all its logs to a workspace."""
+        self.put(
+            f"{resource['id']}/providers/Microsoft.Insights/diagnosticSettings/all",
+            "2021-05-01-preview",
+            {
+                "properties": {
+                    "workspaceId": workspace["id"],
+                    "logs": [{"categoryGroup": "allLogs", "enabled": True}],
+                }
+            },
+        )
+
+
+@contextmanager
+def data_folder(sandbox: Sandbox) -> Iterator[Path]:
+    """Where the sandbox keeps its parts."""
+    found = json.loads((sandbox.private / "sandbox" / "sandbox.json").read_text(encoding="utf-8"))
+    yield Path(found["data"])
