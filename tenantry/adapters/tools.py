@@ -83,6 +83,7 @@ PROGRAMS: Mapping[str, Program] = MappingProxyType(
         "openssl": Program(package="openssl", why="looks at certificates from outside"),
         "pgbackrest": Program(package="pgbackrest", why="backups of the databases"),
         "psql": Program(package="postgresql-client", why="PostgreSQL's command line"),
+        "redis-server": Program(package="redis-server", why="the caches of a rehearsal"),
         "restic": Program(package="restic", why="backups of the upload folders"),
         "runuser": Program(package="util-linux", why="tries what another user could do"),
         "s6-svscan": Program(package="s6", why="keeps the workloads running"),

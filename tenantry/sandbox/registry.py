@@ -15,6 +15,7 @@ _MODULES = (
     "tenantry.sandbox.planes",
     "tenantry.sandbox.parts.postgres_kinds",
     "tenantry.sandbox.parts.site_kinds",
+    "tenantry.sandbox.parts.cache_kinds",
     "tenantry.sandbox.watch.watcher",  # last: it looks at what the others have observed
 )
 

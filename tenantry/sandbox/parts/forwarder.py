@@ -21,9 +21,10 @@ from typing import Any, TypeVar
 from tenantry.errors import UnavailableError
 from tenantry.sandbox.parts.cluster import PORT, Cluster
 
-__all__ = ["Background", "Forwarder", "Peer", "Verdict", "owner"]
+__all__ = ["Background", "Forwarder", "Peer", "Verdict", "both_ways", "owner"]
 
 _T = TypeVar("_T")
+_Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 _TLS_REQUEST, _GSS_REQUEST, _CANCEL = 80877103, 80877104, 80877102
 _LONGEST_START = 10_000  # bytes; PostgreSQL's own limit for a StartupMessage
 _CHUNK = 65536
@@ -180,18 +181,23 @@ class Forwarder:
     ) -> None:
         with self._cluster.door() as folder:
             inner, outer = await asyncio.open_unix_connection(folder / f".s.PGSQL.{PORT}")
-        try:
-            outer.write(start)
-            await outer.drain()
-            ways = [asyncio.create_task(_copy(reader, outer)), asyncio.create_task(_copy(inner, writer))]
-            try:
-                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for way in ways:
-                    way.cancel()
-                await asyncio.gather(*ways, return_exceptions=True)
-        finally:
-            outer.close()
+        outer.write(start)
+        await both_ways((reader, writer), (inner, outer))
+
+
+async def both_ways(client: _Pair, server: _Pair) -> None:
+    """Pass on what each says to the other until one of them ends; then close the server's side."""
+    ways = [
+        asyncio.create_task(_copy(client[0], server[1])),
+        asyncio.create_task(_copy(server[0], client[1])),
+    ]
+    try:
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+        server[1].close()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tenantry.sandbox.kinds import Cloud, Resource
+from tenantry.sandbox.parts import private
 from tenantry.sandbox.parts.forwarder import Peer, Verdict
-from tenantry.sandbox.parts.notes import everywhere, same, tidy
+from tenantry.sandbox.parts.notes import everywhere, tidy
 
 __all__ = ["endpoint_connections", "judge", "key_is_usable"]
 
-_ENDPOINT = "Microsoft.Network/privateEndpoints"
 _KEY = "Microsoft.KeyVault/vaults/keys"
 _AZURE_ITSELF = "0.0.0.0"  # noqa: S104 - the rule of that name lets Azure's own services in
 
@@ -26,8 +26,8 @@ def judge(cloud: Cloud, server_id: str, peer: Peer) -> Verdict:
     server = cloud.find(server_id)
     if server is None:
         return Verdict.SILENT
-    site = cloud.recall("sites/uid/").get(f"sites/uid/{peer.uid}")
-    if site and _in_the_same_network(cloud, server, cloud.find(site["id"])):
+    site = private.site_of(cloud, peer.uid)
+    if private.enters(cloud, server, site):
         return Verdict.OPEN
     if (server.properties.get("network") or {}).get("publicNetworkAccess") != "Enabled":
         return Verdict.SILENT
@@ -38,24 +38,7 @@ def judge(cloud: Cloud, server_id: str, peer: Peer) -> Verdict:
 
 def endpoint_connections(cloud: Cloud, server: Resource) -> list[dict[str, Any]]:
     """Return the private endpoints that lead to a server, as its body tells of them."""
-    return [
-        {
-            "id": f"{server.id}/privateEndpointConnections/{endpoint.name}",
-            "name": endpoint.name,
-            "type": f"{server.type}/privateEndpointConnections",
-            "properties": {
-                "groupIds": ["postgresqlServer"],
-                "privateEndpoint": {"id": endpoint.id},
-                "privateLinkServiceConnectionState": {
-                    "status": "Approved",
-                    "description": "Auto-approved",
-                    "actionsRequired": "None",
-                },
-                "provisioningState": "Succeeded",
-            },
-        }
-        for endpoint in _endpoints(cloud, server)
-    ]
+    return private.connections(cloud, server, "postgresqlServer")
 
 
 def key_is_usable(cloud: Cloud, server: Resource) -> bool:
@@ -68,31 +51,6 @@ def key_is_usable(cloud: Cloud, server: Resource) -> bool:
     end = f"/vaults/{(uri.hostname or '').split('.')[0]}/keys/{parts[1]}".lower()
     keys = [key for key in everywhere(cloud, server.id, _KEY) if f"/{tidy(key.id)}".endswith(end)]
     return any((key.properties.get("attributes") or {}).get("enabled", True) for key in keys)
-
-
-def _in_the_same_network(cloud: Cloud, server: Resource, site: Resource | None) -> bool:
-    here = _network(str((site.properties if site else {}).get("virtualNetworkSubnetId") or ""))
-    subnets = [
-        str((endpoint.properties.get("subnet") or {}).get("id") or "")
-        for endpoint in _endpoints(cloud, server)
-    ]
-    subnets.append(str((server.properties.get("network") or {}).get("delegatedSubnetResourceId") or ""))
-    return bool(here) and here in {_network(subnet) for subnet in subnets}
-
-
-def _endpoints(cloud: Cloud, server: Resource) -> list[Resource]:
-    return [
-        endpoint
-        for endpoint in everywhere(cloud, server.id, _ENDPOINT)
-        if any(
-            same(str((link.get("properties") or {}).get("privateLinkServiceId") or ""), server.id)
-            for link in endpoint.properties.get("privateLinkServiceConnections") or []
-        )
-    ]
-
-
-def _network(subnet_id: str) -> str:
-    return tidy(subnet_id).partition("/subnets/")[0]
 
 
 def _contains(rule: dict[str, Any], address: str) -> bool:

@@ -6,7 +6,6 @@ from tenantry.sandbox.kinds import Kind
 from tenantry.sandbox.settings import Identity
 from tenantry.sandbox.types import (
     authorization,
-    cache,
     dns,
     endpoints,
     groups,
@@ -46,6 +45,4 @@ def kinds(who: Identity) -> list[Kind]:
         monitor.QueryRules(),
         monitor.DiagnosticSettings(),
         monitor.Budgets(),
-        cache.CacheClusters(),
-        cache.CacheDatabases(),
     ]

@@ -22,7 +22,7 @@ _NAMES = {
     "microsoft.storage/storageaccounts": "{name}.blob.core.{suffix}",
     "microsoft.dbforpostgresql/flexibleservers": "{name}.postgres.database.{suffix}",
     "microsoft.web/sites": "{name}.azurewebsites.{suffix}",
-    "microsoft.cache/redisenterprise": "{name}.redis.{suffix}",
+    "microsoft.cache/redisenterprise": "{name}.{region}.redis.{suffix}",
 }
 
 
@@ -187,7 +187,8 @@ class ZoneGroups(Kind):
 def public_name(target: Resource, suffix: str) -> str:
     """Return the full name under which a resource is known, "" for one that has none."""
     pattern = _NAMES.get(target.type.lower(), "")
-    return pattern.format(name=target.name.lower(), suffix=suffix)
+    region = target.location.replace(" ", "").lower()
+    return pattern.format(name=target.name.lower(), region=region, suffix=suffix)
 
 
 def remove_records(cloud: Cloud, group: Resource) -> None:
