@@ -17,12 +17,12 @@ from tenantry.model.azure_types import TYPES
 from tenantry.model.residency import AzurePlacement
 from tenantry.model.spec import Size
 
-__all__ = ["ACCOUNT_KEY", "RecordingManager", "example_props", "token_of"]
+__all__ = ["ACCOUNT_KEY", "CACHE_KEY", "RecordingManager", "example_props", "token_of"]
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
-_WORKLOADS = Path(__file__).parents[1] / "data/workloads"
 
 ACCOUNT_KEY = "dGhlLWtleS1vZi10aGUtYWNjb3VudA=="
+CACHE_KEY = "dGhlLWtleS1vZi10aGUtY2FjaGU="
 
 
 class RecordingManager:
@@ -45,12 +45,16 @@ class RecordingManager:
         if "/keys/" in kind:
             uri = f"https://{path.split('/')[-3]}.vault.azure.net/keys/data"
             properties.update(keyUri=uri, keyUriWithVersion=f"{uri}/0123456789abcdef")
+        if "redisenterprise" in kind:
+            properties.update(hostName="amr-kenya.southafricanorth.redis.azure.net")
+        if "staticsites" in kind:
+            properties.update(defaultHostname="calm-sea-0123.azurestaticapps.net")
         self.bodies[path] = told
         return copy.deepcopy(told)
 
     def post(self, path: str, version: str, body: Any = None, **query: str) -> dict[str, Any]:
         if path.endswith("/listKeys"):
-            return {"keys": [{"keyName": "key1", "value": ACCOUNT_KEY}]}
+            return {"keys": [{"keyName": "key1", "value": ACCOUNT_KEY}], "primaryKey": CACHE_KEY}
         return copy.deepcopy(self.bodies.get(path.removesuffix("/list"), {}))
 
     def delete(self, path: str, version: str, **query: str) -> bool:
@@ -61,8 +65,7 @@ def example_props(folder: Path, *, profile: str = "registrations", **more: Any) 
     """Return the props of an instance of the example workload, or of one of the tests' own."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tenantry.yaml").write_text(
-        "tenantry: 1\norganisation: {name: Example, contact: it@example.org}\n"
-        f"profiles: [{_EXAMPLES}, {_WORKLOADS}]\n",
+        f"tenantry: 1\norganisation: {{name: Example, contact: it@example.org}}\nprofiles: [{_EXAMPLES}]\n",
         encoding="utf-8",
     )
     workspace = load_workspace(folder)

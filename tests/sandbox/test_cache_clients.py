@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -66,7 +65,7 @@ def caches(sandbox: Sandbox) -> _Caches:
 
 
 @pytest.fixture(scope="module")
-def cluster(caches: _Caches) -> Iterator[Any]:
+def cluster(caches: _Caches) -> Any:
     return caches.make()
 
 

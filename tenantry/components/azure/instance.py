@@ -6,12 +6,14 @@ import pulumi
 from pulumi_azure_native import resources
 
 from tenantry.components.azure.alerts import Alerts, Watched
+from tenantry.components.azure.cache import Cache
 from tenantry.components.azure.credentials import Credentials
 from tenantry.components.azure.database import Database
 from tenantry.components.azure.guard import Guard
 from tenantry.components.azure.identity import Identities
 from tenantry.components.azure.monitoring import Monitoring
 from tenantry.components.azure.network import Network
+from tenantry.components.azure.portal import Portal
 from tenantry.components.azure.props import AzureProps
 from tenantry.components.azure.settings import SiteSettings, site_settings
 from tenantry.components.azure.storage import CONNECTION_STRING, Storage
@@ -23,6 +25,11 @@ __all__ = ["AzureInstance"]
 
 class AzureInstance(pulumi.ComponentResource):
     """A resource group with everything that one client's instance consists of."""
+
+    database: Database | None
+    storage: Storage | None
+    cache: Cache | None
+    portal: Portal | None
 
     def __init__(self, props: AzureProps) -> None:
         super().__init__("tenantry:azure:Instance", "instance", None, None)
@@ -36,31 +43,24 @@ class AzureInstance(pulumi.ComponentResource):
         )
         group = self.group.name
         settings = site_settings(props)
-        has_database = props.needs(Service.DATABASE)
-        has_blobs = props.needs(Service.BLOBS)
-        zones = ["vault", *(["postgres"] if has_database else []), *(["blob"] if has_blobs else [])]
-        self.network = Network(props, group, zones=zones, opts=mine)
+        self.network = Network(props, group, zones=_zones(props), opts=mine)
         self.identities = Identities(props, group, opts=mine)
         self.monitoring = Monitoring(props, group, opts=mine)
         self.credentials = Credentials(
             props, group, self.network, self.identities, secrets=settings.secret, opts=mine
         )
-        after: list[pulumi.Resource] = [*self.credentials.readable]
-        self.database: Database | None = None
-        if has_database:
-            self.database = Database(props, group, self.network, self.identities, self.credentials, opts=mine)
-            after.append(self.database.door)
-        self.storage: Storage | None = None
-        if has_blobs:
-            self.storage = Storage(props, group, self.network, self.identities, self.credentials, opts=mine)
-            after += self.storage.ready
-        after += self._keep_what_is_told(settings)
+        after = [*self.credentials.readable, *self._services(props, mine)]
+        told = self._told(settings)
+        after += [
+            self.credentials.keep(name, told[source]) for name, source in settings.told_in_secret.items()
+        ]
+        shown = {name: told[source] for name, source in settings.told.items()}
         self.workload = Workload(
             props,
             group,
             self.network,
             self.identities,
-            settings=settings.references(props),
+            settings={**settings.references(props), **shown},
             after=after,
             opts=mine,
         )
@@ -69,14 +69,40 @@ class AzureInstance(pulumi.ComponentResource):
         self._guard(mine)
         self.register_outputs({})
 
-    def _keep_what_is_told(self, settings: SiteSettings) -> list[pulumi.Resource]:
-        """Put into the vault what only resources tell: keys that Azure made."""
-        known: dict[str, pulumi.Input[str]] = {}
-        if "monitoring.connection_string" in settings.told.values():
-            known["monitoring.connection_string"] = self.monitoring.insights.connection_string
-        if self.storage is not None and CONNECTION_STRING in settings.told.values():
+    def _services(self, props: AzureProps, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:
+        """Make the data services that the profile needs; return what must be there before the site."""
+        group, net, after = self.group.name, self.network, list[pulumi.Resource]()
+        self.database = self.storage = self.cache = self.portal = None
+        if props.needs(Service.DATABASE):
+            self.database = Database(props, group, net, self.identities, self.credentials, opts=opts)
+            after.append(self.database.door)
+        if props.needs(Service.BLOBS):
+            self.storage = Storage(props, group, net, self.identities, self.credentials, opts=opts)
+            after += self.storage.ready
+        if props.needs(Service.CACHE):
+            self.cache = Cache(props, group, net, opts=opts)
+            after.append(self.cache.door)
+        if props.needs(Service.PORTAL):
+            self.portal = Portal(props, group, opts=opts)
+        return after
+
+    def _told(self, settings: SiteSettings) -> dict[str, pulumi.Input[str]]:
+        """Return what only resources tell, by the source of a variable; keys only where one is asked for."""
+        asked = {*settings.told.values(), *settings.told_in_secret.values()}
+        known: dict[str, pulumi.Input[str]] = {
+            "monitoring.connection_string": self.monitoring.insights.connection_string,
+            # What the organisation gives the right to send its e-mail.
+            "email.identity": self.identities.app.client_id,
+        }
+        if self.storage is not None and CONNECTION_STRING in asked:
             known[CONNECTION_STRING] = self.storage.connection_string()
-        return [self.credentials.keep(name, known[source]) for name, source in settings.told.items()]
+        if self.cache is not None:
+            known["cache.host"] = self.cache.host
+            if "cache.password" in asked:
+                known["cache.password"] = self.cache.password()
+        if self.portal is not None:
+            known["portal.url"] = self.portal.url
+        return known
 
     def _watch(self) -> None:
         kept: dict[str, tuple[pulumi.Input[str], list[str]]] = {
@@ -111,3 +137,9 @@ class AzureInstance(pulumi.ComponentResource):
         if self.storage is not None:
             guarded["storage"] = self.storage.account.id
         self.locks = Guard(guarded, opts=opts)
+
+
+def _zones(props: AzureProps) -> list[str]:
+    """Return the kinds of data services whose names must resolve inside of the network."""
+    kinds = {Service.DATABASE: "postgres", Service.BLOBS: "blob", Service.CACHE: "cache"}
+    return ["vault", *(kind for service, kind in kinds.items() if props.needs(service))]

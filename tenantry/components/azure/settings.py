@@ -11,17 +11,17 @@ from tenantry.errors import SpecError
 from tenantry.model.azure_names import secret_name
 from tenantry.model.profile import Service, Variable, VariableClass
 
-__all__ = ["DATABASE_PORT", "SiteSettings", "folder_path", "site_settings"]
+__all__ = ["CACHE_PORT", "DATABASE_PORT", "SiteSettings", "folder_path", "site_settings"]
 
-DATABASE_PORT = "5432"
+CACHE_PORT, DATABASE_PORT = "10000", "5432"
 _SECRET = frozenset({VariableClass.GENERATED, VariableClass.GENERATED_ONCE, VariableClass.SECRET})
 # Derived values that hold a secret, whatever the profile says of them.
 _SECRET_SOURCES = frozenset(
     {"database.password", "database.url", "cache.password", "blobs.connection_string"}
 )
-# Only outputs of resources tell these; the components add them, as secrets.
-_TOLD_BY_RESOURCES = frozenset({"blobs.connection_string", "monitoring.connection_string"})
-_NOT_BUILT = frozenset({"cache", "email", "portal"})  # a profile that needs one is refused before
+# Only outputs of resources tell these; the components add them: the first through the vault.
+_TOLD_IN_SECRET = frozenset({"blobs.connection_string", "monitoring.connection_string", "cache.password"})
+_TOLD = frozenset({"cache.host", "email.identity", "portal.url"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,14 +30,15 @@ class SiteSettings:
 
     plain: Mapping[str, str]
     secret: Mapping[str, str] = field(repr=False)  # variable → value; goes into the vault
-    told: Mapping[str, str] = field(default_factory=dict)  # variable → the source that a resource tells
+    told: Mapping[str, str]  # variable → the source that a resource tells
+    told_in_secret: Mapping[str, str]  # the same, of values for the vault
 
     def references(self, props: AzureProps) -> dict[str, str]:
         """Return the settings as App Service gets them."""
         vault = props.vault_uri(props.names.secrets_vault)
         found = {
             name: f"@Microsoft.KeyVault(SecretUri={vault}secrets/{secret_name(name)})"
-            for name in (*self.secret, *self.told)
+            for name in (*self.secret, *self.told_in_secret)
         }
         return {**self.plain, **found}
 
@@ -59,8 +60,13 @@ def site_settings(props: AzureProps) -> SiteSettings:
             (secret if hidden else plain)[variable.name] = value
     plain["SCM_DO_BUILD_DURING_DEPLOYMENT"] = "false"  # a package is ready to run
     plain["WEBSITE_RUN_FROM_PACKAGE"] = "0"
-    told = {one.name: one.source for one in props.profile.variables if one.source in _TOLD_BY_RESOURCES}
-    return SiteSettings(plain=plain, secret=secret, told=told)
+    return SiteSettings(
+        plain=plain, secret=secret, told=_of(props, _TOLD), told_in_secret=_of(props, _TOLD_IN_SECRET)
+    )
+
+
+def _of(props: AzureProps, sources: frozenset[str]) -> dict[str, str]:
+    return {one.name: one.source for one in props.profile.variables if one.source in sources}
 
 
 def _value(variable: Variable, props: AzureProps, known: Mapping[str, str]) -> str:
@@ -76,7 +82,7 @@ def _value(variable: Variable, props: AzureProps, known: Mapping[str, str]) -> s
 def _source(variable: Variable, known: Mapping[str, str]) -> str:
     if variable.source in known:
         return known[variable.source]
-    if variable.source in _TOLD_BY_RESOURCES or variable.source.partition(".")[0] in _NOT_BUILT:
+    if variable.source in _TOLD | _TOLD_IN_SECRET:
         return ""
     raise SpecError(
         f"{variable.name} is derived from {variable.source}, which an instance on Azure does not have",
@@ -94,6 +100,8 @@ def _derived(props: AzureProps) -> dict[str, str]:
         "port": "",  # App Service gives it
         **{f"folder.{one.name}": folder_path(one.name) for one in props.profile.folders},
     }
+    if props.needs(Service.CACHE):
+        found |= {"cache.port": CACHE_PORT, "cache.prefix": f"{props.instance}:"}
     if props.needs(Service.BLOBS):
         found |= {"blobs.url": props.blobs_url, "blobs.container": next(iter(props.profile.containers), "")}
     if props.needs(Service.DATABASE):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from tenantry.sandbox.kinds import ArmFault, Cloud, Kind, Resource
 from tenantry.sandbox.parts.sites import SITE, SiteConfigs, Sites
+from tenantry.sandbox.parts.static_sites import StaticSites
 
 __all__ = ["kinds"]
 
@@ -56,4 +57,4 @@ def kinds(issue: Callable[[list[str]], tuple[bytes, bytes]]) -> list[Kind]:
     """Return the sites and what belongs to them."""
     del issue
     sites = Sites(as_root=os.geteuid() == 0)
-    return [sites, SiteConfigs(sites), Plans(), PublishingPolicies()]
+    return [sites, SiteConfigs(sites), Plans(), PublishingPolicies(), StaticSites()]

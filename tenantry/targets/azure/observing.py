@@ -53,6 +53,8 @@ class _Look:
             needed.append(self._props.names.server)
         if self._props.needs(Service.BLOBS):
             needed.append(self._props.names.storage)
+        if self._props.needs(Service.CACHE):
+            needed.append(self._props.names.cache)
         bad += [f"{name} is missing" for name in needed if name not in states]
         if bad:
             return False, "NotReady", "; ".join(bad)
@@ -78,6 +80,12 @@ class _Look:
         if missing:
             return False, "ContainerMissing", f"not there: {', '.join(missing)}"
         return True, "Available", f"{len(there)} containers"
+
+    def cache(self) -> Seen:
+        """The cache says that it runs."""
+        cluster = self._get("redisenterprise:RedisEnterprise", self._props.names.cache)
+        state = str((cluster.get("properties") or {}).get("resourceState") or "missing")
+        return state == "Running", "Running" if state == "Running" else "NotRunning", f"the cache is {state}"
 
     def site(self) -> Seen:
         """The site runs, or is stopped because the instance is suspended."""
@@ -133,10 +141,13 @@ class _Look:
             vault = self._get("keyvault:Vault", name)
             if (vault.get("properties") or {}).get("publicNetworkAccess") != "Disabled":
                 return False, "VaultOpen", f"the vault {name} has public access"
-        if self._props.needs(Service.BLOBS):
-            account = self._get("storage:StorageAccount", self._props.names.storage)
-            if (account.get("properties") or {}).get("publicNetworkAccess") != "Disabled":
-                return False, "StorageOpen", f"the storage account {account.get('name')} has public access"
+        for service, token, name, reason in (
+            (Service.BLOBS, "storage:StorageAccount", self._props.names.storage, "StorageOpen"),
+            (Service.CACHE, "redisenterprise:RedisEnterprise", self._props.names.cache, "CacheOpen"),
+        ):
+            there = self._get(token, name) if self._props.needs(service) else {}
+            if (there.get("properties") or {}).get("publicNetworkAccess", "Disabled") != "Disabled":
+                return False, reason, f"{name} has public access"
         return True, "Private", "no data service has public access"
 
     def backed_up(self) -> Seen:
@@ -178,6 +189,8 @@ def look(
         looks |= {"DatabaseReachable": one.database, "BackupRecent": one.backed_up}
     if props.needs(Service.BLOBS):
         looks |= {"StorageAvailable": one.storage}
+    if props.needs(Service.CACHE):
+        looks |= {"CacheUp": one.cache}
     with ThreadPoolExecutor(len(looks)) as pool:
         seen = dict(zip(looks, pool.map(_guarded, looks.values()), strict=True))
     return [_condition(name, found, now) for name, found in sorted(seen.items())]

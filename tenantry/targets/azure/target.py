@@ -49,7 +49,6 @@ Native = Callable[[Clients], AbstractContextManager[Mapping[str, int]]]
 _COMPONENTS: Final = "tenantry:azure:"  # type tokens of what components/azure declares
 _STACK_PASSPHRASE: Final = "stack.passphrase"  # noqa: S105 - in a store of its own: it goes last
 _REGION: Final = "azure_region"
-_OFFERED: Final = frozenset({Service.DATABASE, Service.FOLDERS, Service.BLOBS})
 
 
 class AzureTarget:
@@ -97,14 +96,6 @@ class AzureTarget:
 
     def check_offline(self, spec: InstanceSpec, profile: Profile) -> None:
         """Raise for what can be said without asking Azure."""
-        missing = sorted(profile.services - _OFFERED)
-        if missing:
-            raise SpecError(
-                f"{spec.name} needs {', '.join(missing)}, which is not built for Azure yet",
-                hint="take another profile; docs/explanation/what-is-not-there.md has the list",
-                where=spec.where,
-                code="service-missing",
-            )
         if self.workspace.azure is None:
             raise SpecError(
                 "the workspace does not say which Azure it works on",

@@ -18,7 +18,7 @@ from tenantry.model.residency import AzurePlacement
 from tenantry.sandbox.native.provider import serve
 from tenantry.stacks.instance import azure_program
 from tests.azure import arm_types
-from tests.azure.recording import ACCOUNT_KEY, RecordingManager, example_props, token_of
+from tests.azure.recording import ACCOUNT_KEY, CACHE_KEY, RecordingManager, example_props, token_of
 
 _PASSPHRASE = "a passphrase of tests"
 
@@ -73,8 +73,9 @@ def with_pair(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def with_blobs(folder: Path) -> dict[str, dict[str, Any]]:
-    return _sent(folder / "blobs", example_props(folder / "w", profile="attachments"))
+def platform(folder: Path) -> dict[str, dict[str, Any]]:
+    """What the 121 Platform needs: a database, a cache, blobs, a portal, e-mail."""
+    return _sent(folder / "121", example_props(folder / "w", profile="121-platform"))
 
 
 def _of(sent: Mapping[str, dict[str, Any]], token: str) -> list[dict[str, Any]]:
@@ -84,12 +85,12 @@ def _of(sent: Mapping[str, dict[str, Any]], token: str) -> list[dict[str, Any]]:
 def test_every_body_is_one_that_microsofts_own_types_have(
     sent: dict[str, dict[str, Any]],
     with_pair: dict[str, dict[str, Any]],
-    with_blobs: dict[str, dict[str, Any]],
+    platform: dict[str, dict[str, Any]],
 ) -> None:
     assert [token_of(path) for path in sent if not arm_types.has_oracle(token_of(path))] == []
     wrong = {
         path.rpartition("/providers/")[2]: found
-        for path, body in [*with_pair.items(), *sent.items(), *with_blobs.items()]
+        for path, body in [*with_pair.items(), *sent.items(), *platform.items()]
         if (found := arm_types.faults(token_of(path), body))
     }
     assert wrong == {}
@@ -126,9 +127,9 @@ def test_data_services_have_no_public_access(sent: dict[str, dict[str, Any]]) ->
 
 
 def test_the_storage_of_blobs_is_private_and_encrypted_with_a_key_of_the_instances_own(
-    with_blobs: dict[str, dict[str, Any]],
+    platform: dict[str, dict[str, Any]],
 ) -> None:
-    account = _of(with_blobs, "storage:StorageAccount")[0]
+    account = _of(platform, "storage:StorageAccount")[0]
     properties = account["properties"]
     assert properties["publicNetworkAccess"] == "Disabled"
     assert properties["networkAcls"] == {"bypass": "None", "defaultAction": "Deny"}
@@ -139,29 +140,56 @@ def test_the_storage_of_blobs_is_private_and_encrypted_with_a_key_of_the_instanc
 
 
 def test_each_container_of_the_profile_is_made_and_none_is_public(
-    with_blobs: dict[str, dict[str, Any]],
+    platform: dict[str, dict[str, Any]],
 ) -> None:
     made = {
         path.rpartition("/")[2]: body["properties"]["publicAccess"]
-        for path, body in with_blobs.items()
+        for path, body in platform.items()
         if token_of(path) == "azure-native:storage:BlobContainer"
     }
-    assert made == {"attachments": "None", "reports": "None"}
+    assert made == {"program-attachments": "None", "instance-reporting-data": "None"}
 
 
-def test_the_accounts_key_is_in_the_vault_and_nowhere_else(with_blobs: dict[str, dict[str, Any]]) -> None:
-    holders = {token_of(path) for path, body in with_blobs.items() if ACCOUNT_KEY in str(body)}
+def test_the_accounts_key_is_in_the_vault_and_nowhere_else(platform: dict[str, dict[str, Any]]) -> None:
+    holders = {token_of(path) for path, body in platform.items() if ACCOUNT_KEY in str(body)}
     assert holders == {"azure-native:keyvault:Secret"}
 
 
 def test_what_is_deleted_in_the_storage_is_kept_as_long_as_backups_and_has_no_versions(
-    with_blobs: dict[str, dict[str, Any]],
+    platform: dict[str, dict[str, Any]],
 ) -> None:
-    kept = _of(with_blobs, "storage:BlobServiceProperties")[0]["properties"]
+    kept = _of(platform, "storage:BlobServiceProperties")[0]["properties"]
     days = AzurePlacement(region="southafricanorth").backup_retention_days
     assert kept["deleteRetentionPolicy"] == {"enabled": True, "days": days}
     assert kept["containerDeleteRetentionPolicy"] == {"enabled": True, "days": days}
     assert kept["isVersioningEnabled"] is False
+
+
+def test_the_cache_is_private_and_loses_no_job_of_a_queue(platform: dict[str, dict[str, Any]]) -> None:
+    cluster = _of(platform, "redisenterprise:RedisEnterprise")[0]["properties"]
+    database = _of(platform, "redisenterprise:Database")[0]["properties"]
+    assert (cluster["publicNetworkAccess"], cluster["minimumTlsVersion"]) == ("Disabled", "1.2")
+    assert (database["evictionPolicy"], database["clientProtocol"]) == ("NoEviction", "Encrypted")
+    holders = {token_of(path) for path, body in platform.items() if CACHE_KEY in str(body)}
+    assert holders == {"azure-native:keyvault:Secret"}
+
+
+def test_the_workload_is_told_where_cache_and_portal_are_and_as_whom_it_sends_mail(
+    platform: dict[str, dict[str, Any]],
+) -> None:
+    settings = _of(platform, "web:WebAppApplicationSettings")[0]["properties"]
+    assert settings["REDIS_HOST"] == "amr-kenya.southafricanorth.redis.azure.net"
+    assert settings["REDIS_PORT"] == "10000"
+    assert settings["REDIS_PASSWORD"].startswith("@Microsoft.KeyVault(")
+    assert settings["REDIRECT_PORTAL_URL_HOST"] == "https://calm-sea-0123.azurestaticapps.net"
+    assert len(settings["AZURE_USER_ASSIGNED_IDENTITY_CLIENT_ID"]) == 36
+
+
+def test_a_portal_lies_where_static_sites_can_be_and_holds_no_client_data(
+    platform: dict[str, dict[str, Any]],
+) -> None:
+    places = {body["location"] for body in platform.values() if body.get("location")}
+    assert places - {"southafricanorth", "Global"} == {_of(platform, "web:StaticSite")[0]["location"]}
 
 
 def test_the_database_is_encrypted_with_a_key_of_the_instances_own(sent: dict[str, dict[str, Any]]) -> None:
@@ -232,13 +260,13 @@ def test_what_holds_data_is_locked(sent: dict[str, dict[str, Any]]) -> None:
     assert len(locked) == 3
 
 
-def test_the_storage_is_locked_too(with_blobs: dict[str, dict[str, Any]]) -> None:
+def test_the_storage_is_locked_too(platform: dict[str, dict[str, Any]]) -> None:
     locked = {
         path.partition("/providers/Microsoft.Authorization/locks")[0]
-        for path in with_blobs
+        for path in platform
         if "/locks/" in path
     }
-    assert {token_of(path).rpartition(":")[2] for path in locked} == {"StorageAccount", "Vault"}
+    assert {token_of(path).rpartition(":")[2] for path in locked} == {"Server", "StorageAccount", "Vault"}
 
 
 def test_a_role_assignment_has_the_same_name_at_every_run(
