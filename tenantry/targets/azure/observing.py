@@ -141,14 +141,16 @@ class _Look:
             vault = self._get("keyvault:Vault", name)
             if (vault.get("properties") or {}).get("publicNetworkAccess") != "Disabled":
                 return False, "VaultOpen", f"the vault {name} has public access"
-        for service, token, name, reason in (
-            (Service.BLOBS, "storage:StorageAccount", self._props.names.storage, "StorageOpen"),
-            (Service.CACHE, "redisenterprise:RedisEnterprise", self._props.names.cache, "CacheOpen"),
-        ):
-            there = self._get(token, name) if self._props.needs(service) else {}
-            if (there.get("properties") or {}).get("publicNetworkAccess", "Disabled") != "Disabled":
-                return False, reason, f"{name} has public access"
+        storage, cache = self._props.names.storage, self._props.names.cache
+        if self._is_public(Service.BLOBS, "storage:StorageAccount", storage):
+            return False, "StorageOpen", f"the storage account {storage} has public access"
+        if self._is_public(Service.CACHE, "redisenterprise:RedisEnterprise", cache):
+            return False, "CacheOpen", f"the cache {cache} has public access"
         return True, "Private", "no data service has public access"
+
+    def _is_public(self, service: Service, token: str, name: str) -> bool:
+        there = self._get(token, name) if self._props.needs(service) else {}
+        return (there.get("properties") or {}).get("publicNetworkAccess", "Disabled") != "Disabled"
 
     def backed_up(self) -> Seen:
         """The newest backup of the database is young enough."""
