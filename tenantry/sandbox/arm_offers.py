@@ -27,10 +27,10 @@ _SIZES = {
     "MemoryOptimized": ("Standard_E2ds_v5", "Standard_E4ds_v5", "Standard_E8ds_v5"),
     "Burstable": ("Standard_B1ms", "Standard_B2s"),
 }
-# Whose names are unique in the cloud, and who keeps those of deleted ones.
+# Whose names are unique in the cloud; deleted ones keep theirs, but for accounts.
 _NAMED = {
     "microsoft.keyvault": ("Microsoft.KeyVault/vaults", "VaultAlreadyExists"),
-    "microsoft.storage": ("Microsoft.Storage/storageAccounts", "StorageAccountAlreadyTaken"),
+    "microsoft.storage": ("Microsoft.Storage/storageAccounts", "AlreadyExists"),
     "microsoft.dbforpostgresql": ("Microsoft.DBforPostgreSQL/flexibleServers", "AlreadyExists"),
     "microsoft.web": ("Microsoft.Web/sites", "AlreadyExists"),
 }
@@ -67,7 +67,8 @@ class Offers:
     def _free(self, namespace: str, body: dict[str, Any]) -> dict[str, Any]:
         type_, reason = _NAMED.get(namespace, ("", "AlreadyExists"))
         name = str(body.get("name", "")).lower()
-        kept = {str(one.get("name", "")).lower() for one in self._cloud.kind(type_).deleted(self._cloud, "")}
+        deleted = [] if namespace == "microsoft.storage" else self._cloud.kind(type_).deleted(self._cloud, "")
+        kept = {str(one.get("name", "")).lower() for one in deleted}
         living = {one.name.lower() for one in self._cloud.children("", type_)} if type_ else set()
         if name in living or name in kept:
             where = "in use" if name in living else "reserved by a deleted resource"

@@ -60,7 +60,9 @@ class Resources:
         if target.is_list:
             if call.method != "GET":
                 raise ArmFault(405, "MethodNotAllowed", f"{call.method} is not for a list.")
-            return Answer(200, {"value": [self.fresh(one).body for one in self.listed(target, call.query)]})
+            told = [self.fresh(one).body for one in self.listed(target, call.query)]
+            told += self._cloud.kind(target.type).listed(self._cloud, target.parent, call.query)
+            return Answer(200, {"value": told})
         match call.method:
             case "PUT" | "PATCH":
                 return self._put(call, target)
@@ -164,7 +166,10 @@ class Resources:
             kind = self._cloud.kind(type_)
             kind.admit(self._cloud, new, old)
             self._log(call.method, new.id, type_)
-            if style.put in {Way.AT_ONCE, Way.BODY} and not self._is_slow(call.method, type_, style):
+            at_once = call.method == "PATCH" and style.patched_at_once
+            if (at_once or style.put in {Way.AT_ONCE, Way.BODY}) and not self._is_slow(
+                call.method, type_, style
+            ):
                 self._work(new, old, style)
                 status = style.created if old is None else 200
                 return Answer(status, self._cloud.find(new.id).body)  # type: ignore[union-attr]

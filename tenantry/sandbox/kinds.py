@@ -98,6 +98,9 @@ class Cloud(Protocol):
     def log(self, resource_id: str, category: str, row: Mapping[str, Any]) -> None:
         """Send a row of a resource's log to the workspaces that its diagnostic settings name."""
 
+    def erase_logs(self, customer_id: str) -> None:
+        """Erase every row of a workspace, by its customer id."""
+
 
 class Kind:
     """A type of resource. This base is the generic behaviour: the body is kept as it came."""
@@ -126,6 +129,11 @@ class Kind:
 
     def get(self, cloud: Cloud, resource: Resource) -> None:
         """Refresh ``resource.body`` from what really is."""
+
+    def listed(self, cloud: Cloud, parent: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Return what a list of children has beside those that are there, when its query asks for it."""
+        del cloud, parent, query
+        return []
 
     def deleted(self, cloud: Cloud, location: str) -> list[dict[str, Any]]:
         """Return what the list of deleted ones says; ``location`` "" means every one."""

@@ -30,6 +30,7 @@ class Style:
     state: bool = True  # the body has provisioningState
     tracked: bool = False  # it has a location
     etag: bool = False
+    patched_at_once: bool = False  # a PATCH is answered at its end, whatever a PUT is
 
 
 _SUB = Style(state=False)  # small things that are there at once and have no state
@@ -59,7 +60,9 @@ _STYLES: Mapping[str, Style] = {
     "Microsoft.KeyVault/vaults": Style(put=Way.BODY, tracked=True),
     "Microsoft.KeyVault/vaults/keys": _SUB,
     "Microsoft.KeyVault/vaults/secrets": _SUB,
-    "Microsoft.Storage/storageAccounts": Style(put=Way.LOCATION, accepted=True, tracked=True),
+    "Microsoft.Storage/storageAccounts": Style(
+        put=Way.LOCATION, accepted=True, tracked=True, patched_at_once=True
+    ),
     "Microsoft.Storage/storageAccounts/blobServices": _SUB,
     "Microsoft.Storage/storageAccounts/blobServices/containers": Style(state=False, etag=True),
     "Microsoft.DBforPostgreSQL/flexibleServers": Style(

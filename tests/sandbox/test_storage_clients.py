@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.mgmt.storage import StorageManagementClient
-from azure.storage.blob import BlobServiceClient
+from azure.storage.blob import BlobBlock, BlobServiceClient
 
 from tests.support.sandbox import Sandbox
 
@@ -122,3 +122,261 @@ def test_a_deleted_blob_is_listed_and_comes_back(accounts: _Accounts, keeping: s
     told = blob.get_blob_properties()
     assert told.metadata == {"a": "b"}
     assert told.copy.source is None
+
+
+def test_a_snapshot_of_what_was_overwritten_is_kept(accounts: _Accounts, keeping: str) -> None:
+    container = accounts.blobs(keeping).create_container("over")
+    blob = container.get_blob_client("page")
+    blob.upload_blob(b"first")
+    blob.upload_blob(b"second", overwrite=True)
+    kept, present = container.list_blobs(include=["deleted", "snapshots"])
+    assert (kept.deleted, bool(kept.snapshot), present.deleted) == (True, True, None)
+    blob.undelete_blob()
+    old = container.get_blob_client("page", snapshot=kept.snapshot)
+    assert (old.download_blob().readall(), blob.download_blob().readall()) == (b"first", b"second")
+
+
+def test_an_earlier_version_is_read_promoted_and_deleted(accounts: _Accounts) -> None:
+    name = accounts.make(
+        service={"isVersioningEnabled": True, "deleteRetentionPolicy": {"enabled": True, "days": 2}}
+    )
+    container = accounts.blobs(name).create_container("versions")
+    blob = container.get_blob_client("doc")
+    first = blob.upload_blob(b"one")["version_id"]
+    second = blob.upload_blob(b"two", overwrite=True)["version_id"]
+    listed = [(one.version_id, one.is_current_version) for one in container.list_blobs(include=["versions"])]
+    assert listed == [(first, None), (second, True)]
+    assert blob.download_blob(version_id=first).readall() == b"one"
+    assert blob.get_blob_properties().version_id == second
+    blob.delete_blob()
+    assert [one.name for one in container.list_blobs()] == []
+    assert [one.version_id for one in container.list_blobs(include=["versions"])] == [first, second]
+    blob.upload_blob_from_url(f"{blob.url}?versionid={first}")
+    assert blob.download_blob().readall() == b"one"
+    blob.delete_blob(version_id=second)
+    gone = [one for one in container.list_blobs(include=["versions", "deleted"]) if one.deleted]
+    assert [one.version_id for one in gone] == [second]
+    with pytest.raises(ResourceNotFoundError):
+        blob.download_blob(version_id=second)
+
+
+def test_a_deleted_container_comes_back_with_its_blobs(accounts: _Accounts, keeping: str) -> None:
+    service = accounts.blobs(keeping)
+    container = service.create_container("whole", metadata={"client": "one"})
+    container.upload_blob("x/1", b"1")
+    container.upload_blob("x/2", b"2")
+    container.delete_blob("x/2")
+    container.delete_container()
+    assert "whole" not in [one.name for one in service.list_containers()]
+    listed = service.list_containers(include_deleted=True)
+    (gone,) = [one for one in listed if one.deleted]
+    assert gone.name == "whole"
+    told = accounts.client.blob_containers.list(accounts.group, keeping, include="deleted")
+    assert [(one.name, one.remaining_retention_days) for one in told if one.deleted] == [("whole", 7)]
+    back = service.undelete_container(gone.name, str(gone.version))
+    assert back.download_blob("x/1").readall() == b"1"
+    assert back.get_container_properties().metadata == {"client": "one"}
+    assert [one.name for one in back.list_blobs(include=["deleted"])] == ["x/1", "x/2"]
+
+
+def test_a_large_blob_goes_in_blocks_and_comes_back(accounts: _Accounts, plain: str) -> None:
+    container = accounts.blobs(plain).create_container("large")
+    content = bytes(range(256)) * 4096 * 40
+    blob = container.get_blob_client("big")
+    blob.upload_blob(content)  # in one request
+    assert blob.download_blob().readall() == content
+    blob.stage_block("a", content[:100])
+    blob.stage_block("b", content[100:300])
+    blob.commit_block_list([BlobBlock("a"), BlobBlock("b")])
+    assert blob.download_blob().readall() == content[:300]
+
+
+def test_several_blobs_are_deleted_in_one_request(accounts: _Accounts, keeping: str) -> None:
+    container = accounts.blobs(keeping).create_container("batch")
+    for name in ("a", "b c", "d"):
+        container.upload_blob(name, b"x")
+    answers = list(container.delete_blobs("a", "b c", "none", raise_on_any_failure=False))
+    assert [one.status_code for one in answers] == [202, 202, 404]
+    assert [one.name for one in container.list_blobs()] == ["d"]
+    assert [one.name for one in container.list_blobs(include=["deleted"]) if one.deleted] == ["a", "b c"]
+
+
+def test_lists_come_in_pages_with_folders_and_deleted_ones(accounts: _Accounts, keeping: str) -> None:
+    container = accounts.blobs(keeping).create_container("pages")
+    for name in ("a", "f/1", "f/2", "g/1", "z"):
+        container.upload_blob(name, b"")
+    container.delete_blob("g/1")
+    container.delete_blob("z")
+    pages = [
+        [one.name for one in page]
+        for page in container.list_blobs(include=["deleted"], results_per_page=2).by_page()
+    ]
+    assert pages == [["a", "f/1"], ["f/2", "g/1"], ["z"]]
+    walked = container.walk_blobs(include=["deleted"], delimiter="/", results_per_page=2)
+    assert sorted(one.name for one in walked) == ["a", "f/", "g/", "z"]
+
+
+def test_keys_sign_and_a_new_one_replaces_the_old(accounts: _Accounts, plain: str) -> None:
+    old = accounts.key(plain)
+    with_key = accounts.blobs(plain, {"account_name": plain, "account_key": old})
+    container = with_key.create_container("signed")
+    container.upload_blob("x y", b"1")
+    assert [one.name for one in container.list_blobs(include=["deleted", "versions"])] == ["x y"]
+    accounts.client.storage_accounts.regenerate_key(accounts.group, plain, {"keyName": "key1"})
+    with pytest.raises(HttpResponseError, match="AuthorizationFailure"):
+        container.upload_blob("z", b"1")
+    with pytest.raises(HttpResponseError, match="AuthenticationFailed"):
+        list(container.list_blobs(include=["deleted"]))
+    assert accounts.key(plain) != old
+
+
+def test_whoever_has_no_role_is_refused_and_a_reader_only_reads(accounts: _Accounts) -> None:
+    name = accounts.make(role="", allowSharedKeyAccess=False)
+    key = {"account_name": name, "account_key": accounts.key(name)}
+    with pytest.raises(HttpResponseError, match="KeyBasedAuthenticationNotPermitted"):
+        accounts.blobs(name, key).create_container("xyz")
+    service = accounts.blobs(name)
+    with pytest.raises(HttpResponseError, match="AuthorizationPermissionMismatch"):
+        service.create_container("xyz")
+    accounts.client.blob_containers.create(accounts.group, name, "one", {})
+    account = accounts.client.storage_accounts.get_properties(accounts.group, name)
+    accounts.assign(f"{account.id}/blobServices/default/containers/one", _READER)
+    container = service.get_container_client("one")
+    assert list(container.list_blobs()) == []
+    with pytest.raises(HttpResponseError, match="AuthorizationPermissionMismatch"):
+        container.upload_blob("x", b"")
+    with pytest.raises(HttpResponseError, match="AuthorizationPermissionMismatch"):
+        list(service.list_containers())
+
+
+def test_nobody_comes_in_without_a_name(accounts: _Accounts, plain: str) -> None:
+    service = BlobServiceClient(
+        f"https://{plain}.{accounts.sandbox.told['blob_suffix']}",
+        connection_verify=accounts.sandbox.told["ca_file"],
+        use_env_settings=False,
+        retry_total=0,
+    )
+    with pytest.raises(HttpResponseError, match="PublicAccessNotPermitted"):
+        service.get_blob_client("first", "x").download_blob()
+    with pytest.raises(HttpResponseError, match="NoAuthenticationInformation"):
+        list(service.list_containers())
+    with pytest.raises(HttpResponseError, match="PublicAccessNotPermitted"):
+        accounts.blobs(plain).create_container("open", public_access="blob")
+
+
+def test_a_closed_account_lets_in_whom_a_rule_names(accounts: _Accounts) -> None:
+    name = accounts.make(publicNetworkAccess="Disabled")
+    service = accounts.blobs(name)
+    with pytest.raises(HttpResponseError, match="AuthorizationFailure"):
+        service.create_container("xyz")
+    mine = accounts.sandbox.told["arm"].split("/")[2]
+    rules: dict[str, Any] = {"defaultAction": "Deny", "ipRules": [{"value": "10.1.2.3", "action": "Allow"}]}
+    change = {"properties": {"publicNetworkAccess": "Enabled", "networkAcls": rules}}
+    accounts.client.storage_accounts.update(accounts.group, name, change)
+    with pytest.raises(HttpResponseError, match="AuthorizationFailure"):
+        service.create_container("xyz")
+    assert mine
+    rules["ipRules"] = [{"value": "127.0.0.0/8", "action": "Allow"}]
+    accounts.client.storage_accounts.update(accounts.group, name, change)
+    service.create_container("xyz")
+
+
+def test_names_are_checked_and_unique(accounts: _Accounts, plain: str) -> None:
+    begin = accounts.client.storage_accounts.begin_create
+    with pytest.raises(HttpResponseError, match="AccountNameInvalid"):
+        begin(accounts.group, "Has-Hyphen", _SKU)
+    other = f"rg-{uuid.uuid4().hex[:8]}"
+    accounts.sandbox.make_group(other, _REGION)
+    with pytest.raises(HttpResponseError, match="StorageAccountAlreadyTaken"):
+        begin(other, plain, _SKU)
+    told = accounts.client.storage_accounts.check_name_availability({"name": plain})
+    assert (told.name_available, told.reason) == (False, "AlreadyExists")
+
+
+def test_resource_manager_tells_accounts_services_and_containers(accounts: _Accounts, plain: str) -> None:
+    client, group = accounts.client, accounts.group
+    assert plain in [one.name for one in client.storage_accounts.list_by_resource_group(group)]
+    account = client.storage_accounts.get_properties(group, plain)
+    assert account.primary_endpoints.blob == f"https://{plain}.{accounts.sandbox.told['blob_suffix']}/"
+    assert (account.allow_blob_public_access, account.minimum_tls_version) == (False, "TLS1_2")
+    changed = client.storage_accounts.update(group, plain, {"tags": {"a": "b"}})
+    assert (changed.tags, changed.sku.tier) == ({"a": "b"}, "Standard")
+    policy = {
+        "deleteRetentionPolicy": {"enabled": False},
+        "containerDeleteRetentionPolicy": {"enabled": False},
+    }
+    client.blob_services.set_service_properties(group, plain, {"properties": policy})
+    service = client.blob_services.get_service_properties(group, plain)
+    assert service.delete_retention_policy.enabled is False
+    assert [one.name for one in client.blob_services.list(group, plain)] == ["default"]
+    made = client.blob_containers.create(group, plain, "by-arm", {})
+    assert made.etag
+    accounts.blobs(plain).get_container_client("by-arm").upload_blob("x", b"1")
+    accounts.blobs(plain).create_container("by-client")
+    names = [one.name for one in client.blob_containers.list(group, plain)]
+    assert {"by-arm", "by-client"} <= set(names)
+    assert client.blob_containers.get(group, plain, "by-client").last_modified_time
+    client.blob_containers.delete(group, plain, "by-arm")
+    assert "by-arm" not in [one.name for one in accounts.blobs(plain).list_containers()]
+
+
+def test_the_past_due_date_leaves_no_byte(accounts: _Accounts) -> None:
+    week = {"enabled": True, "days": 7}
+    name = accounts.make(service={"deleteRetentionPolicy": week, "containerDeleteRetentionPolicy": week})
+    blob_mark, container_mark, stays = (f"marker-{uuid.uuid4().hex}" for _ in range(3))
+    service = accounts.blobs(name)
+    one, other = service.create_container("one"), service.create_container("other")
+    one.upload_blob("gone", blob_mark.encode())
+    one.upload_blob("stays", stays.encode())
+    other.upload_blob("gone", container_mark.encode())
+    one.delete_blob("gone")
+    one.get_blob_client("gone").undelete_blob()
+    assert one.download_blob("gone").readall() == blob_mark.encode()
+    one.delete_blob("gone")
+    other.delete_container()
+    assert accounts.files_with(blob_mark)
+    assert accounts.files_with(container_mark)
+    accounts.sandbox.faults("time", "+8d")
+    assert not accounts.files_with(blob_mark)
+    assert not accounts.files_with(container_mark)
+    assert accounts.files_with(stays)
+    assert one.download_blob("stays").readall() == stays.encode()
+    assert [found.name for found in one.list_blobs(include=["deleted"])] == ["stays"]
+
+
+def test_what_is_deleted_for_good_leaves_no_byte(accounts: _Accounts, plain: str) -> None:
+    mark = f"marker-{uuid.uuid4().hex}"
+    container = accounts.blobs(plain).create_container("erased")
+    container.upload_blob("a", mark.encode())
+    container.upload_blob("b", b"other")
+    assert accounts.files_with(mark)
+    container.upload_blob("a", b"nothing", overwrite=True)
+    accounts.sandbox.faults("time", "+1m")
+    assert not accounts.files_with(mark)
+    assert container.download_blob("b").readall() == b"other"
+    container.upload_blob("a", mark.encode(), overwrite=True)
+    container.delete_container()
+    accounts.sandbox.faults("time", "+1m")
+    assert not accounts.files_with(mark)
+
+
+def test_a_deleted_account_is_kept_for_fourteen_days(accounts: _Accounts) -> None:
+    name, mark = accounts.make(), f"marker-{uuid.uuid4().hex}"
+    accounts.blobs(name).create_container("one").upload_blob("x", mark.encode())
+    accounts.client.storage_accounts.delete(accounts.group, name)
+    (kept,) = [one for one in accounts.client.deleted_accounts.list() if one.name == name]
+    assert accounts.client.deleted_accounts.get(name, _REGION).deletion_time == kept.deletion_time
+    assert accounts.files_with(mark)
+    path = f"{accounts.sandbox.subscription}/resourceGroups/{accounts.group}/providers"
+    path += f"/Microsoft.Storage/storageAccounts/{name}"
+    body = {**_SKU, "properties": {"restoreReference": kept.restore_reference}}
+    accounts.sandbox.arm().put(path, "2024-01-01", body)
+    accounts.assign(path, _CONTRIBUTOR)
+    assert accounts.blobs(name).get_blob_client("one", "x").download_blob().readall() == mark.encode()
+    accounts.client.storage_accounts.delete(accounts.group, name)
+    accounts.client.storage_accounts.begin_create(accounts.group, name, _SKU).result()
+    accounts.assign(path, _CONTRIBUTOR)
+    assert list(accounts.blobs(name).list_containers()) == []
+    accounts.sandbox.faults("time", "+15d")
+    assert name not in [one.name for one in accounts.client.deleted_accounts.list()]
+    assert not accounts.files_with(mark)

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import quote
 
-from tenantry.sandbox.kinds import Cloud, Resource
+from tenantry.sandbox.kinds import ArmFault, Cloud, Resource
+from tenantry.sandbox.parts.notes import iso
 from tenantry.sandbox.planes.blob_access import (
     Proof,
     Target,
+    check_rights,
     check_shared_key,
+    proof_of,
     public_access_refused,
     source_in,
 )
+from tenantry.sandbox.planes.blob_batch import answer_batch
 from tenantry.sandbox.planes.blob_index import BASE, SNAPSHOT, VERSION, Kept
 from tenantry.sandbox.planes.blob_lists import list_blobs, list_containers, wants_kept
 from tenantry.sandbox.planes.blob_store import HIDDEN, Policy, Store, blob_path, stamp_of
-from tenantry.sandbox.planes.blob_wire import Answer, Wire, blob_error
+from tenantry.sandbox.planes.blob_wire import Answer, Wire, blob_error, refusal
 from tenantry.sandbox.planes.storage_containers import (
     container_resource,
     fill_container,
@@ -27,6 +31,7 @@ __all__ = ["Call", "delete_container"]
 
 _GONE = "The specified blob does not exist."
 _ANSWERED = 400  # from here on Azurite refused
+_BROKEN = 500  # with no code: Azurite does not know the operation
 
 
 class Call:
@@ -48,11 +53,15 @@ class Call:
         self._target, self._proof, self._body, self._keys = target, proof, body, keys
         self._policy = policy_of(cloud, account)
 
-    def answer(self) -> Answer:
+    def answer(self) -> Answer:  # noqa: PLR0911 - a table of answers
         """Do it."""
         target = self._target
         if target.comp == "userdelegationkey":
             raise blob_error(501, "NotImplemented", "The sandbox has no user delegation keys.")
+        if target.comp == "batch" and target.method == "POST":
+            if self._proof.kind == "key":
+                self._prove()
+            return answer_batch(target, self._body, self._inner)
         if not target.container:
             return self._service()
         if not target.blob or target.query.get("restype", "").lower() == "container":
@@ -64,6 +73,25 @@ class Call:
         if target.method == "PUT":
             return self._put()
         return self._pass_on()
+
+    def _inner(self, target: Target) -> Answer:
+        """Answer one request of a batch, which proves itself."""
+        try:
+            proof = proof_of(self._cloud, self._account, target)
+            if proof.kind == "bearer":
+                check_rights(self._cloud, self._account, proof.principal, target)
+            return Call(
+                self._cloud,
+                self._account,
+                store=self._store,
+                wire=self._wire,
+                target=target,
+                proof=proof,
+                body=iter(()),
+                keys=self._keys,
+            ).answer()
+        except ArmFault as fault:
+            return refusal(fault, iso(self._cloud.now()))
 
     # --- the service and containers ---
 
@@ -179,6 +207,8 @@ class Call:
             if (existed and not keeps) or target.comp == "blocklist":
                 store.soil()
             self._new_version(answer)
+            if "x-ms-copy-source" in target.headers and "x-ms-blob-type" in target.headers:
+                answer.status = 201
         return answer
 
     def _new_version(self, answer: Answer) -> None:
@@ -285,11 +315,13 @@ class Call:
             self._mend_source(headers)
         if self._proof.kind == "bearer" or headers != dict(target.headers):
             headers.pop("authorization", None)
-            return self._wire.send(
-                target.method, self._store.signed(target.path, query), headers.items(), self._content()
-            )
-        path = f"{target.path}?{query}" if query else target.path
-        return self._wire.send(target.method, path, headers.items(), self._content())
+            path = self._store.signed(target.path, query)
+        else:
+            path = f"{target.path}?{query}" if query else target.path
+        answer = self._wire.send(target.method, path, headers.items(), self._content())
+        if answer.status == _BROKEN and not answer.get("x-ms-error-code"):
+            raise blob_error(501, "NotImplemented", "The sandbox's Azurite does not do this.")
+        return answer
 
     def _content(self) -> Iterator[bytes] | bytes:
         length = self._target.headers.get("content-length")
@@ -305,6 +337,10 @@ class Call:
     def _mend_source(self, headers: dict[str, str]) -> None:
         """Let a copy begin at the version that it names."""
         source = source_in(headers.get("host", ""), headers.get("x-ms-copy-source", ""))
+        if source is not None and "x-ms-blob-type" in headers:  # Put Blob From URL, which Azurite has not
+            self._prove()
+            del headers["x-ms-blob-type"]
+            headers["x-ms-requires-sync"] = "true"
         stamp = source.query.get("versionid") or source.query.get("snapshot") if source else ""
         if source is None or not stamp:
             return

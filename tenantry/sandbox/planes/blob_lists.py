@@ -17,7 +17,7 @@ from tenantry.sandbox.planes.blob_wire import Answer
 __all__ = ["entries", "list_blobs", "list_containers"]
 
 _MOST = 5000
-_LAST = "\uffff"  # comes after every other character
+_LAST = "\ufffd"  # comes after every other character
 _OURS = frozenset({"deleted", "versions", "deletedwithversions"})
 _DAY = timedelta(days=1)
 

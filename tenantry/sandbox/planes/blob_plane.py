@@ -7,9 +7,7 @@ the account's Azurite, piece by piece.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator, Iterator
-from xml.sax.saxutils import escape
 
 import anyio.from_thread
 from starlette.concurrency import run_in_threadpool
@@ -27,7 +25,7 @@ from tenantry.sandbox.planes.blob_access import (
 )
 from tenantry.sandbox.planes.blob_calls import Call
 from tenantry.sandbox.planes.blob_store import HIDDEN
-from tenantry.sandbox.planes.blob_wire import Answer, blob_error
+from tenantry.sandbox.planes.blob_wire import Answer, blob_error, refusal
 from tenantry.sandbox.planes.storage import StorageAccounts
 from tenantry.sandbox.planes.storage_containers import container_access
 from tenantry.sandbox.planes.storage_keys import access_keys
@@ -103,22 +101,13 @@ class BlobPlane:
         raise blob_error(404, "ResourceNotFound", f"There is no account {name}.")
 
     def _refusal(self, fault: ArmFault, *, head: bool) -> Answer:
-        number = str(uuid.uuid4())
-        headers = [("x-ms-error-code", fault.code), ("x-ms-request-id", number)]
+        answer = refusal(fault, iso(self._cloud.now()), head=head)
         if fault.status == 401:  # noqa: PLR2004 - Unauthorized
             end, port = self._cloud.suffix, self._cloud.listener().rpartition(":")[2]
             login = f"https://login.{end}" + ("" if port == "443" else f":{port}")
             told = f"authorization_uri={login}/common/oauth2/authorize resource_id=https://storage.azure.com"
-            headers.append(("WWW-Authenticate", f"Bearer {told}"))
-        if head:
-            return Answer(fault.status, [*headers, ("Content-Length", "0")])
-        text = escape(f"{fault.message}\nRequestId:{number}\nTime:{iso(self._cloud.now())}")
-        content = (
-            '<?xml version="1.0" encoding="utf-8"?>'
-            f"<Error><Code>{escape(fault.code)}</Code><Message>{text}</Message></Error>"
-        )
-        headers.append(("Content-Type", "application/xml"))
-        return Answer(fault.status, headers, content.encode())
+            answer.put("WWW-Authenticate", f"Bearer {told}")
+        return answer
 
 
 def _pulled(pieces: AsyncIterator[bytes]) -> Iterator[bytes]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from xml.sax.saxutils import escape
 
 from tenantry.sandbox.kinds import ArmFault
 
-__all__ = ["Answer", "Body", "Headers", "Wire", "blob_error"]
+__all__ = ["Answer", "Body", "Headers", "Wire", "blob_error", "refusal"]
 
 Headers = list[tuple[str, str]]
 _HOP = frozenset(
@@ -127,6 +129,20 @@ class Wire:
 def blob_error(status: int, code: str, message: str) -> ArmFault:
     """Return a refusal of the blob service."""
     return ArmFault(status, code, message)
+
+
+def refusal(fault: ArmFault, when: str, *, head: bool = False) -> Answer:
+    """Write a refusal as the blob service does."""
+    number = str(uuid.uuid4())
+    headers = [("x-ms-error-code", fault.code), ("x-ms-request-id", number)]
+    if head:
+        return Answer(fault.status, [*headers, ("Content-Length", "0")])
+    text = escape(f"{fault.message}\nRequestId:{number}\nTime:{when}")
+    content = (
+        '<?xml version="1.0" encoding="utf-8"?>'
+        f"<Error><Code>{escape(fault.code)}</Code><Message>{text}</Message></Error>"
+    )
+    return Answer(fault.status, [*headers, ("Content-Type", "application/xml")], content.encode())
 
 
 def _send_body(connection: http.client.HTTPConnection, body: bytes | Iterable[bytes]) -> None:

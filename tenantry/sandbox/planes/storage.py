@@ -123,6 +123,13 @@ class StorageAccounts(Kind):
         found = cloud.recall(_DELETED).values()
         return [_told(one) for one in found if location in ("", one["location"])]
 
+    def resume(self, cloud: Cloud) -> None:
+        """End what a server that was killed left running; the first request starts it again."""
+        for note in cloud.recall(_NOTES).values():
+            account = cloud.find(note["id"])
+            if account is not None and self.has_data(cloud, account):
+                self.store(cloud, account).pause()
+
     def sweep(self, cloud: Cloud) -> None:
         """Erase accounts and blobs that were kept long enough, and the bytes of what was deleted."""
         with self._sweeping:

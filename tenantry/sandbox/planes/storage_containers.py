@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tenantry.sandbox.kinds import ArmFault, Cloud, Kind, Resource
-from tenantry.sandbox.parts.notes import iso
+from tenantry.sandbox.parts.notes import iso, moment
 from tenantry.sandbox.planes import storage_rules as rules
+from tenantry.sandbox.planes.blob_index import KeptContainer
 from tenantry.sandbox.planes.blob_store import Policy
 from tenantry.sandbox.planes.storage_keys import access_keys
 
@@ -72,6 +75,15 @@ class Containers(Kind):
             with store.inside():
                 store.wire(access_keys(cloud, account.id), lambda: container_access(cloud, account))
                 store.make_container(new.name, _access(new.properties))
+
+    def listed(self, cloud: Cloud, parent: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Return the deleted containers, when ``$include=deleted`` asks for them."""
+        account = cloud.find(parent.split("/blobServices/", maxsplit=1)[0])
+        asked = {name.lower(): value.lower() for name, value in query.items()}.get("$include", "")
+        if account is None or "deleted" not in asked or not self._accounts.has_data(cloud, account):
+            return []
+        kept = self._accounts.store(cloud, account).index.containers()
+        return [_told(account, one, cloud.now()) for one in kept]
 
     def delete(self, cloud: Cloud, resource: Resource) -> None:
         """Delete it with its blobs; they are kept where the blob service says so."""
@@ -144,3 +156,16 @@ def child(identity: str, type_: str, properties: dict[str, Any]) -> Resource:
     name = identity.rpartition("/")[2]
     body = {"id": identity, "name": name, "type": type_, "properties": properties}
     return Resource(id=identity, type=type_, name=name, location="", body=body)
+
+
+def _told(account: Resource, kept: KeptContainer, now: datetime) -> dict[str, Any]:
+    found = container_resource(account, kept.name).body
+    left = moment(kept.until) - now
+    found["properties"] = {
+        "publicAccess": kept.access.capitalize() or "None",
+        "deleted": True,
+        "version": kept.version,
+        "deletedTime": kept.deleted,
+        "remainingRetentionDays": max(0, math.ceil(left / timedelta(days=1))),
+    }
+    return found
