@@ -21,6 +21,7 @@ from tenantry.sandbox.faults import Faults
 from tenantry.sandbox.kinds import ArmFault
 from tenantry.sandbox.metadata import metadata
 from tenantry.sandbox.operations import Operations
+from tenantry.sandbox.watch.alert_list import AlertList
 from tenantry.sandbox.watch.metrics import Metrics
 
 __all__ = ["ResourceManager"]
@@ -40,7 +41,7 @@ class ResourceManager:
         self._deleted = Deleted(cloud, self._resources)
         self._subscription = Subscription(cloud)
         self._offers = Offers(cloud, faults)
-        self._metrics = Metrics(cloud, cloud.samples)
+        self._watched = (Metrics(cloud, cloud.samples), AlertList(cloud))
 
     async def __call__(self, request: Request) -> Response:
         """Answer a request."""
@@ -76,8 +77,9 @@ class ResourceManager:
             headers={name.lower(): value for name, value in request.headers.items()},
         )
         self._check_subscription(path)
-        if (answer := self._metrics.answer(call.method, call.path, call.query)) is not None:
-            return answer
+        for watched in self._watched:
+            if (answer := watched.answer(call.method, call.path, call.query)) is not None:
+                return answer
         for part in (self._subscription, self._offers, self._deleted, self._groups):
             if (answer := part.answer(call)) is not None:
                 return answer

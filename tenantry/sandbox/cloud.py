@@ -95,7 +95,8 @@ class SandboxCloud:
         return datetime.now(UTC) + timedelta(seconds=float(note.get("offset", 0.0)))
 
     def move_clock(self, by: timedelta) -> None:
-        """Move the cloud's time, and do what is due then."""
+        """Move the cloud's time, and do what is due then; what is now is observed before."""
+        self.sweep()
         with self._lock:
             note = self.store.recall(_CLOCK).get(_CLOCK, {})
             offset = float(note.get("offset", 0.0)) + by.total_seconds()
@@ -175,6 +176,10 @@ class SandboxCloud:
     def log(self, resource_id: str, category: str, row: Mapping[str, Any]) -> None:
         """Send a row of a resource's log to its workspaces."""
         self.logs.send(resource_id, category, row)
+
+    def erase_logs(self, customer_id: str) -> None:
+        """Erase every row of a workspace."""
+        self.logs.erase(customer_id)
 
     def publish(self) -> None:
         """Make the lines of /etc/hosts what names there are."""

@@ -89,6 +89,9 @@ class MemoryCloud:
     def log(self, resource_id: str, category: str, row: Mapping[str, Any]) -> None:
         pass
 
+    def erase_logs(self, customer_id: str) -> None:
+        pass
+
     # From here on what Resource Manager does: take, keep, ask, delete.
 
     def put(self, path: str, body: dict[str, Any]) -> Resource:

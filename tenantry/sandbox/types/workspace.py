@@ -75,7 +75,7 @@ class Workspaces(Kind):
         )
 
     def delete(self, cloud: Cloud, resource: Resource) -> None:
-        """Keep it for 14 days."""
+        """Keep it for 14 days, its rows too."""
         note = {"body": resource.body, "location": resource.location, "until": iso(cloud.now() + _KEPT)}
         cloud.remember(_DELETED + ids.key(resource.id), note)
 
@@ -101,17 +101,23 @@ class Workspaces(Kind):
         return [one["body"] for one in found if location in ("", one["location"])]
 
     def purge(self, cloud: Cloud, location: str, name: str) -> None:
-        """Forget a deleted one; ``name`` is its whole id."""
+        """Forget a deleted one with its rows; ``name`` is its whole id."""
         del location
-        cloud.remember(_DELETED + ids.key(name), None)
-        cloud.remember(_KEYS + ids.key(name), None)
+        self._forget(cloud, _DELETED + ids.key(name))
 
     def sweep(self, cloud: Cloud) -> None:
         """Forget what was kept long enough."""
         for key, note in cloud.recall(_DELETED).items():
             if moment(note["until"]) <= cloud.now():
-                cloud.remember(key, None)
-                cloud.remember(key.replace(_DELETED, _KEYS), None)
+                self._forget(cloud, key)
+
+    @staticmethod
+    def _forget(cloud: Cloud, key: str) -> None:
+        note = cloud.recall(key).get(key)
+        if note is not None:
+            cloud.erase_logs(str(note["body"]["properties"].get("customerId")))
+        cloud.remember(key, None)
+        cloud.remember(key.replace(_DELETED, _KEYS), None)
 
     @staticmethod
     def _kept(cloud: Cloud, resource_id: str) -> dict[str, Any] | None:

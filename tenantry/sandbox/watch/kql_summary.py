@@ -76,8 +76,9 @@ def summarize(words: Words) -> _Summary:
         columns: Mapping[str, str], rows: Sequence[Row], now: datetime
     ) -> tuple[dict[str, str], list[dict[str, Any]]]:
         scope = Scope(columns, now, "summarize")
-        for name in [one.column for one in (*keys, *figures) if one.column]:
-            scope.column(name)
+        for name in [one.column for one in keys] + [one.column for one in figures]:
+            if name:  # count() has none
+                scope.column(name)
         groups: dict[tuple[Any, ...], list[Row]] = {} if keys else {(): []}
         for row in rows:
             groups.setdefault(tuple(one.of(row) for one in keys), []).append(row)

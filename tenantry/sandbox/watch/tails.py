@@ -7,7 +7,7 @@ from pathlib import Path
 from tenantry.sandbox.kinds import Cloud
 from tenantry.sandbox.parts.notes import tidy
 
-__all__ = ["Tails"]
+__all__ = ["Tails", "forget_tails"]
 
 _NOTES = "watch/tail/"
 _MOST = 1_000_000  # bytes at a time
@@ -37,3 +37,10 @@ class Tails:
         read = whole + found if found else text
         cloud.remember(key, {"at": at + len(read)})
         return [line for line in read.decode(errors="replace").splitlines() if line.strip()]
+
+
+def forget_tails(cloud: Cloud) -> None:
+    """Forget how far logs were read of what is gone."""
+    for key in cloud.recall(_NOTES):
+        if cloud.find("/" + key.removeprefix(_NOTES)) is None:
+            cloud.remember(key, None)
