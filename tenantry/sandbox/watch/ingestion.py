@@ -42,7 +42,8 @@ class Ingestion:
         return await run_in_threadpool(self._answer, request, raw)
 
     def _answer(self, request: Request, raw: bytes) -> Response:
-        if request.url.path.rstrip("/") not in _PATHS or request.method != "POST":
+        # SDKs write "//v2.1/track": the connection string's endpoint ends in a slash.
+        if "/" + request.url.path.strip("/") not in _PATHS or request.method != "POST":
             return JSONResponse({"error": {"code": "NotFound", "message": request.url.path}}, 404)
         try:
             if request.headers.get("content-encoding", "").lower() == "gzip":
