@@ -18,6 +18,7 @@ __all__ = ["Fleet", "running_fleet"]
 
 _TENANTRY = Path(sys.executable).with_name("tenantry")
 _EXAMPLES = Path(__file__).parents[2] / "examples"
+_WORKLOADS = Path(__file__).parents[1] / "data/workloads"
 REGION = "southafricanorth"
 
 
@@ -45,18 +46,19 @@ class Fleet:
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
-    def new(self, name: str, **settings: str) -> None:
+    def new(self, name: str, *, profile: str = "registrations", **settings: str) -> None:
         """Write a spec."""
+        settings["profile"] = profile
         more = [text for key, value in settings.items() for text in (f"--{key}", value)]
         self.run(
             *("instance", "new", name, "--client", f"Red Cross of {name}", "--country", "ZA"),
             *("--contact", f"it@{name}.example.org", "--hostname", f"{name}.example.org"),
-            *("--profile", "registrations", "--region", REGION, *more),
+            *("--region", REGION, *more),
         )
 
-    def deployed(self, name: str) -> dict[str, Any]:
+    def deployed(self, name: str, *, profile: str = "registrations") -> dict[str, Any]:
         """Write a spec and deploy it; return its row."""
-        self.new(name)
+        self.new(name, profile=profile)
         answer = self.run("instance", "deploy", name, "--reason", "a test")
         row: dict[str, Any] = answer["data"]["instances"][0]
         return row
@@ -88,7 +90,7 @@ def running_fleet(folder: Path) -> Iterator[Fleet]:
         "organisation: {name: Example Red Cross, contact: it@example.org}\n"
         "azure: {cloud: sandbox}\n"
         f"master_key_file: {folder}/master.key\n"
-        f"profiles: [{_EXAMPLES}]\n"
+        f"profiles: [{_EXAMPLES}, {_WORKLOADS}]\n"
         "settings: {ADMIN_EMAIL: admin@example.org}\n",
         encoding="utf-8",
     )

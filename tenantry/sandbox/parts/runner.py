@@ -220,6 +220,7 @@ class SiteRunner:
 
     def _launch(self, launch: Launch) -> subprocess.Popen[bytes]:
         environment = {
+            "NODE_EXTRA_CA_CERTS": str(_SYSTEM_BUNDLE),  # Node has authorities of its own
             **launch.environment,
             "PATH": f"{launch.runtime.parent}:/usr/local/bin:/usr/bin:/bin",
             "PORT": str(self.port),

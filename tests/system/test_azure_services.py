@@ -1,0 +1,106 @@
+"""An instance with blobs and without a database, from the installed command line, in a sandbox."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.core.exceptions import HttpResponseError
+from azure.storage.blob import BlobServiceClient
+
+from tests.support.azure_fleet import Fleet, running_fleet
+
+_MARKER = "Marker Person of the attachments"
+_STORAGE = "2024-01-01"
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    with running_fleet(tmp_path_factory.mktemp("azure")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def lesotho(fleet: Fleet) -> dict[str, Any]:
+    """An instance of the workload "attachments"."""
+    return fleet.deployed("lesotho", profile="attachments")
+
+
+def _ask(fleet: Fleet, url: str, *, body: bytes | None = None) -> tuple[int, bytes]:
+    context = ssl.create_default_context(cafile=fleet.sandbox.told["ca_file"])
+    request = urllib.request.Request(url, data=body, method="PUT" if body else "GET")
+    try:
+        with urllib.request.urlopen(request, timeout=20, context=context) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def _account(fleet: Fleet, name: str) -> str:
+    listed = fleet.sandbox.arm().list(f"{fleet.group(name)}/resources", "2021-04-01")
+    return next(str(one["id"]) for one in listed if one["type"] == "Microsoft.Storage/storageAccounts")
+
+
+def _holding(fleet: Fleet, text: str) -> list[str]:
+    told = (fleet.sandbox.private / "sandbox" / "sandbox.json").read_text(encoding="utf-8")
+    return [
+        str(path)
+        for path in Path(json.loads(told)["data"]).rglob("*")
+        if path.is_file() and text.encode() in path.read_bytes()
+    ]
+
+
+def test_it_is_healthy_and_keeps_a_file_as_a_blob(fleet: Fleet, lesotho: dict[str, Any]) -> None:
+    assert (lesotho["outcome"], lesotho["health"]) == ("done", "healthy")
+    assert _ask(fleet, f"{lesotho['url']}/one.txt", body=_MARKER.encode())[0] == 201
+    assert _ask(fleet, f"{lesotho['url']}/one.txt") == (200, _MARKER.encode())
+
+
+def test_nobody_outside_of_its_network_reads_the_blobs(fleet: Fleet, lesotho: dict[str, Any]) -> None:
+    assert lesotho["health"] == "healthy"
+    account = _account(fleet, "lesotho").rpartition("/")[2]
+    with (
+        BlobServiceClient(
+            f"https://{account}.{fleet.sandbox.told['blob_suffix']}",
+            fleet.sandbox.credential(),
+            connection_verify=fleet.sandbox.told["ca_file"],
+            retry_total=0,
+        ) as client,
+        pytest.raises(HttpResponseError, match="AuthorizationFailure"),
+    ):
+        client.get_blob_client("attachments", "one.txt").download_blob()
+
+
+def test_a_container_that_is_deleted_by_hand_is_seen_and_made_again(
+    fleet: Fleet, lesotho: dict[str, Any]
+) -> None:
+    assert lesotho["health"] == "healthy"
+    path = f"{_account(fleet, 'lesotho')}/blobServices/default/containers/reports"
+    lock = fleet.sandbox.arm().call("DELETE", path, version=_STORAGE)
+    assert lock.status == 409, "it is locked with its account"
+    assert fleet.condition("lesotho", "StorageAvailable")["reason"] == "Available"
+
+
+def test_a_second_look_finds_nothing_to_change(fleet: Fleet, lesotho: dict[str, Any]) -> None:
+    assert lesotho["health"] == "healthy"
+    assert fleet.run("instance", "preview", "lesotho", "--exit-code")["data"]["changes"] == []
+
+
+def test_an_erasure_leaves_no_blob_even_in_the_account_that_azure_keeps(
+    fleet: Fleet, lesotho: dict[str, Any]
+) -> None:
+    assert _ask(fleet, f"{lesotho['url']}/two.txt", body=_MARKER.encode())[0] == 201
+    assert _holding(fleet, _MARKER), "a control: the search finds what is there"
+    fleet.run("erase", "run", "lesotho", "--confirm", "lesotho", "--reason", "a test")
+    kept = fleet.run("erase", "status", "lesotho")["data"]["residues"]
+    assert "Microsoft.Storage/storageAccounts" in {one["type"] for one in kept}
+    assert _holding(fleet, _MARKER) == []
+    fleet.sandbox.faults("time", "+31d")
+    fleet.run("tick")
+    assert fleet.run("erase", "status", "lesotho")["data"]["nothing_recoverable"] is True
