@@ -53,12 +53,13 @@ class Target:
     @property
     def container(self) -> str:
         """The container's name, "" for the service."""
-        return unquote(self.path).lstrip("/").partition("/")[0]
+        return unquote(self.path).removeprefix("/").partition("/")[0]
 
     @property
     def blob(self) -> str:
         """The blob's name, "" for a container."""
-        return unquote(self.path).lstrip("/").partition("/")[2]
+        name = unquote(self.path).removeprefix("/").partition("/")[2]
+        return name.replace("\\", "/")  # as the service does
 
     @property
     def comp(self) -> str:

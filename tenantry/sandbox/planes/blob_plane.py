@@ -16,6 +16,7 @@ from starlette.responses import Response, StreamingResponse
 
 from tenantry.sandbox.kinds import ArmFault, Cloud, Resource
 from tenantry.sandbox.parts.notes import iso
+from tenantry.sandbox.planes import blob_calls as calls
 from tenantry.sandbox.planes.blob_access import (
     check_key,
     check_network,
@@ -23,11 +24,11 @@ from tenantry.sandbox.planes.blob_access import (
     proof_of,
     target_of,
 )
-from tenantry.sandbox.planes.blob_calls import Call
+from tenantry.sandbox.planes.blob_passing import Passing
 from tenantry.sandbox.planes.blob_store import HIDDEN
 from tenantry.sandbox.planes.blob_wire import Answer, blob_error, refusal
 from tenantry.sandbox.planes.storage import StorageAccounts
-from tenantry.sandbox.planes.storage_containers import container_access
+from tenantry.sandbox.planes.storage_containers import container_access, policy_of
 from tenantry.sandbox.planes.storage_keys import access_keys
 
 __all__ = ["BlobPlane"]
@@ -76,16 +77,19 @@ class BlobPlane:
         try:
             keys = access_keys(self._cloud, account.id)
             wire = store.wire(keys, lambda: container_access(self._cloud, account))
-            answer = Call(
-                self._cloud,
-                account,
-                store=store,
-                wire=wire,
-                target=target,
-                proof=proof,
-                body=body,
-                keys=keys,
-            ).answer()
+            answer = calls.answer(
+                Passing(
+                    cloud=self._cloud,
+                    account=account,
+                    policy=policy_of(self._cloud, account),
+                    store=store,
+                    wire=wire,
+                    target=target,
+                    proof=proof,
+                    body=body,
+                    keys=keys,
+                )
+            )
         finally:
             if answer is not None and answer.body is not None:
                 answer.body.at_end(store.gate.leave)

@@ -7,6 +7,7 @@ account has its name; a PUT without it makes an empty one.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
 from datetime import timedelta
@@ -32,6 +33,7 @@ __all__ = ["StorageAccounts"]
 
 _KEPT = timedelta(days=14)
 _NOTES, _DELETED = "storage/account/", "storage/deleted/"
+_log = logging.getLogger(__name__)
 
 
 class StorageAccounts(Kind):
@@ -56,8 +58,9 @@ class StorageAccounts(Kind):
                         "StorageAccountAlreadyTaken",
                         f"The storage account named {new.name} is already taken.",
                     )
-            self._restored(cloud, new)
-        check_encryption(cloud, _merged(new, old))
+        restored = self._restored(cloud, new) if old is None else None
+        before = restored[1]["body"] if restored else old.body if old else {}
+        check_encryption(cloud, _merged(new, before))
 
     def put(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
         """Make, restore or change it."""
@@ -189,7 +192,10 @@ class StorageAccounts(Kind):
 
     def _sweep(self, cloud: Cloud, account: Resource) -> None:
         keys = access_keys(cloud, account.id)
-        self.store(cloud, account).sweep(keys, lambda: container_access(cloud, account))
+        try:
+            self.store(cloud, account).sweep(keys, lambda: container_access(cloud, account))
+        except (ArmFault, OSError):
+            _log.exception("what is due in the account %s is not erased yet", account.name)
 
     def _let_go(self, folder: str) -> None:
         with self._lock:
@@ -220,11 +226,10 @@ class StorageAccounts(Kind):
         cloud.remember(key, None)
 
 
-def _merged(new: Resource, old: Resource | None) -> Resource:
+def _merged(new: Resource, before: Mapping[str, Any]) -> Resource:
     """Return an account as it will be, as far as its encryption goes."""
-    encryption = new.properties.get("encryption")
-    before = (old.properties if old else {}).get("encryption")
-    body = {**(old.body if old else {}), **new.body, "properties": {"encryption": encryption or before}}
+    encryption = new.properties.get("encryption") or (before.get("properties") or {}).get("encryption")
+    body = {**before, **new.body, "properties": {"encryption": encryption}}
     return Resource(id=new.id, type=new.type, name=new.name, location=new.location, body=body)
 
 

@@ -90,10 +90,13 @@ class Containers(Kind):
         from tenantry.sandbox.planes.blob_calls import delete_container
 
         account = _account(cloud, resource)
+        policy = policy_of(cloud, account)
+        if not policy.container_days and not self._accounts.has_data(cloud, account):
+            return  # nobody ever had anything in it
         store = self._accounts.store(cloud, account)
         with store.inside():
             store.wire(access_keys(cloud, account.id), lambda: container_access(cloud, account))
-            delete_container(store, resource.name, policy_of(cloud, account))
+            delete_container(store, resource.name, policy)
 
 
 def fill_container(cloud: Cloud, new: Resource) -> None:
