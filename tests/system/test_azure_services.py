@@ -1,8 +1,9 @@
-"""An instance with blobs and without a database, from the installed command line, in a sandbox."""
+"""An instance with blobs, a cache and no database, from the installed command line, in a sandbox."""
 
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import urllib.error
 import urllib.request
@@ -14,7 +15,7 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobServiceClient
 
-from tests.support.azure_fleet import Fleet, running_fleet
+from tests.support.azure_fleet import REGION, Fleet, running_fleet
 
 _MARKER = "Marker Person of the attachments"
 _STORAGE = "2024-01-01"
@@ -60,6 +61,21 @@ def test_it_is_healthy_and_keeps_a_file_as_a_blob(fleet: Fleet, lesotho: dict[st
     assert (lesotho["outcome"], lesotho["health"]) == ("done", "healthy")
     assert _ask(fleet, f"{lesotho['url']}/one.txt", body=_MARKER.encode())[0] == 201
     assert _ask(fleet, f"{lesotho['url']}/one.txt") == (200, _MARKER.encode())
+
+
+def test_it_counts_in_a_cache_that_only_its_network_reaches(fleet: Fleet, lesotho: dict[str, Any]) -> None:
+    url = f"{lesotho['url']}/counted/visits"
+    assert [_ask(fleet, url) for _ in range(2)] == [(200, b"1"), (200, b"2")]
+    listed = fleet.sandbox.arm().list(f"{fleet.group('lesotho')}/resources", "2021-04-01")
+    cache = next(one for one in listed if one["type"] == "Microsoft.Cache/redisEnterprise")
+    host = f"{cache['name']}.{REGION}.redis.{fleet.sandbox.told['suffix']}"
+    context = ssl.create_default_context(cafile=fleet.sandbox.told["ca_file"])
+    with (
+        socket.create_connection((host, 10000), timeout=5) as line,
+        pytest.raises(OSError),
+        context.wrap_socket(line, server_hostname=host),
+    ):
+        pass
 
 
 def test_nobody_outside_of_its_network_reads_the_blobs(fleet: Fleet, lesotho: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tenantry.sandbox.parts.forwarder import Background, Peer, both_ways, owner
 
@@ -58,6 +58,8 @@ class Gate:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        # Bytes that came before TLS begins would be lost: a client may say hello at once.
+        cast("asyncio.Transport", writer.transport).pause_reading()
         try:
             name = writer.get_extra_info("peername")
             if await asyncio.to_thread(self._judge, (name[0], name[1])):

@@ -2,6 +2,7 @@
 
 import { createServer } from "node:http";
 import { account, call } from "./blobs.js";
+import { ask } from "./cache.js";
 
 const container = process.env.CONTAINER;
 const storage = account(process.env.AZURE_STORAGE_CONNECTION_STRING);
@@ -17,6 +18,9 @@ async function answer(request) {
   if (request.url === "/health") {
     const found = await call(storage, "GET", `/${container}`, { query: { restype: "container" } });
     return [found.ok ? 200 : 503, `the container answers ${found.status} ${found.ok ? "" : await found.text()}`];
+  }
+  if (request.url.startsWith("/counted/")) {
+    return [200, await ask(["INCR", `${process.env.CACHE_PREFIX}${request.url}`])];
   }
   const path = `/${container}/${request.url.slice(1)}`;
   if (request.method === "PUT") {
