@@ -39,6 +39,7 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "expire": (),
     "capacity": ("region",),
     "quota": ("cores",),
+    "disk": ("server", "percent"),
     "policy": ("type",),
     "code": ("code", "type"),
     "list": (),
@@ -149,6 +150,8 @@ def _fault_values(kind: str, told: Mapping[str, str]) -> dict[str, Any]:
             found["value"] = told["type"]
         case "quota":
             found["value"] = str(_number(told["cores"], least=0))
+        case "disk":
+            found |= {"type_": told["server"], "value": str(_number(told["percent"], least=0))}
         case "capacity":
             found["value"] = told["region"].replace(" ", "").lower()
     return found

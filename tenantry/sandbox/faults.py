@@ -10,10 +10,10 @@ from typing import Any
 from starlette.responses import Response
 
 from tenantry.sandbox.answers import fault_answer
-from tenantry.sandbox.kinds import ArmFault
+from tenantry.sandbox.kinds import ArmFault, Cloud
 from tenantry.sandbox.store import Store
 
-__all__ = ["Fault", "Faults"]
+__all__ = ["Fault", "Faults", "held"]
 
 _NOTES = "sandbox/fault/"
 
@@ -25,7 +25,7 @@ class Fault:
     id: str
     kind: str
     value: str = ""  # status, seconds, type, region or code
-    type: str = ""  # of kind "code"
+    type: str = ""  # of kind "code"; of kind "disk" the server's name
     left: int = -1  # times; -1: until it is cleared
     match: str = ""  # only requests with this method, or with this in their type
 
@@ -37,6 +37,12 @@ class Fault:
         if self.kind == "code" and not same(self.type, type_):
             return False
         return not wanted or wanted == method.lower() or same(wanted, type_)
+
+
+def held(cloud: Cloud, kind: str) -> list[Fault]:
+    """Return the faults of a kind that a real part is to suffer from, in the order of their making."""
+    every = (Fault(**note) for note in cloud.recall(_NOTES).values())
+    return [one for one in every if one.kind == kind]
 
 
 def same(wanted: str, type_: str) -> bool:

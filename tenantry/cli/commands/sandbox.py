@@ -105,6 +105,7 @@ def faults(
     expire               tokens that were given so far end now
     capacity REGION      nothing new is made in this region
     quota N              a region has no more than N cores of PostgreSQL
+    disk SERVER PERCENT  the server's disk is so full
     policy TYPE          a policy forbids this type
     code CODE TYPE       the next PUT of this type is refused with this code
     list, clear          show what holds; end it

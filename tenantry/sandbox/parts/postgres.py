@@ -27,6 +27,7 @@ from tenantry.sandbox.parts.forwarder import Background, Forwarder
 from tenantry.sandbox.parts.notes import folder_name, iso, moment, same, tidy
 from tenantry.sandbox.parts.postgres_network import endpoint_connections, judge, key_is_usable
 from tenantry.sandbox.parts.programs import find_postgres
+from tenantry.sandbox.watch.filling import fill
 from tenantry.sandbox.watch.gauges import ServerGauges
 from tenantry.sandbox.watch.tails import Tails
 
@@ -384,6 +385,7 @@ class FlexibleServers(Kind):
             return
         cluster = self.cluster(cloud, note)
         if cluster.exists:
+            fill(cloud, server, cluster.data)
             self._gauges.measure(cloud, server, cluster)
             for line in self._tails.new_lines(cloud, server.id, cluster.log):
                 cloud.log(server.id, "PostgreSQLLogs", {"Message": line, "LogicalServerName_s": server.name})

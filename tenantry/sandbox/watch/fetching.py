@@ -10,10 +10,14 @@ from urllib.parse import urlsplit
 
 from tenantry.sandbox.kinds import Cloud
 
-__all__ = ["FAILURES", "Fetched", "fetch"]
+__all__ = ["FAILURES", "Fetched", "NotServingError", "fetch"]
 
 FAILURES = (OSError, http.client.HTTPException, ValueError)  # what a request may fail with
 _LARGEST = 1_000_000  # bytes of an answer that are looked at
+
+
+class NotServingError(OSError):
+    """The sandbox's own listener takes no connection: it begins or ends."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +43,16 @@ def fetch(
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("that is no URL of HTTP")
     host = parts.hostname.lower()
-    address = host
-    if host.endswith("." + cloud.suffix):
-        # Without the rights to write /etc/hosts our own names lead nowhere; the listener has them all.
-        address = cloud.listener().rpartition(":")[0]
+    ours = host.endswith("." + cloud.suffix)
+    # Without the rights to write /etc/hosts our own names lead nowhere; the listener has them all.
+    address = cloud.listener().rpartition(":")[0] if ours else host
     port = parts.port or (443 if parts.scheme == "https" else 80)
     connection = http.client.HTTPConnection(address, port, timeout=timeout)
     try:
-        connection.connect()
+        try:
+            connection.connect()
+        except ConnectionRefusedError as error:
+            raise NotServingError if ours else error from None
         if parts.scheme == "https":
             context = ssl.create_default_context()
             context.load_verify_locations(cloud.ca_file)

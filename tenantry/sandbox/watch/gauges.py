@@ -12,12 +12,11 @@ from tenantry.errors import TenantryError
 from tenantry.sandbox.kinds import Cloud, Resource
 from tenantry.sandbox.parts.cluster import Cluster
 from tenantry.sandbox.quotas import family_and_cores
+from tenantry.sandbox.watch.filling import size_of, used_bytes
 from tenantry.sandbox.watch.samples import minute_of
 
-__all__ = ["ServerGauges", "used_bytes"]
+__all__ = ["ServerGauges"]
 
-_SMALLEST_GB = 32  # of a server whose size was not said
-_GIB = 1024**3
 _TICKS = os.sysconf("SC_CLK_TCK")
 _SESSIONS = (
     "select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()"
@@ -49,8 +48,7 @@ class ServerGauges:
         cloud.sample(server.id, "is_db_alive", 0.0 if sessions is None else 1.0)
         if sessions is not None:
             cloud.sample(server.id, "active_connections", sessions)
-        size = float((server.properties.get("storage") or {}).get("storageSizeGB") or _SMALLEST_GB) * _GIB
-        used = used_bytes(cluster.data)
+        size, used = size_of(server), used_bytes(cluster.data)
         cloud.sample(server.id, "storage_used", used)
         cloud.sample(server.id, "storage_percent", min(used / size * 100, 100.0))
         if (percent := self._cpu(server, cluster)) is not None:
@@ -69,18 +67,6 @@ class ServerGauges:
             return None
         cores = family_and_cores(str((server.body.get("sku") or {}).get("name", "")))[1] or 1
         return min((now.seconds - before.seconds) / (now.at - before.at) / cores * 100, 100.0)
-
-
-def used_bytes(folder: Path) -> int:
-    """Return how long all files below a folder are together, as ``pg_database_size`` counts them."""
-    found = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            try:
-                found += os.lstat(os.path.join(place, name)).st_size  # noqa: PTH118 - many files, once a minute
-            except OSError:
-                continue  # dropped in between
-    return found
 
 
 def _sessions(cluster: Cluster) -> float | None:

@@ -110,7 +110,6 @@ class _Rounds:
             self._ending = True
             self._changed.notify_all()
         self._thread.join(_PATIENCE)
-        self._tests.close()
         self.alerts.close()
 
     def _work(self) -> None:

@@ -7,15 +7,13 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urljoin
 
 from tenantry.sandbox.kinds import Cloud, Resource
-from tenantry.sandbox.watch.fetching import FAILURES, fetch
+from tenantry.sandbox.watch.fetching import FAILURES, NotServingError, fetch
 from tenantry.sandbox.watch.logs import Logs
 
 __all__ = ["WEB_TEST", "WebTests", "component_of"]
@@ -42,14 +40,13 @@ class WebTests:
         self._cloud = cloud
         self._logs = logs
         self._last: dict[str, datetime] = {}
-        self._running: set[str] = set()
-        self._lock = threading.Lock()
-        self._pool: ThreadPoolExecutor | None = None
+        self._running: dict[str, threading.Thread] = {}
+        self._turns = threading.Semaphore(_AT_A_TIME)
 
     def run_due(self) -> None:
         """Run each enabled test whose time has come."""
         now = self._cloud.now()
-        begun: list[Future[None]] = []
+        self._running = {name: one for name, one in self._running.items() if one.is_alive()}
         for test in self._cloud.children("", WEB_TEST):
             every = timedelta(seconds=int(test.properties.get("Frequency") or 300))
             last = self._last.get(test.id)
@@ -57,27 +54,23 @@ class WebTests:
             if not enabled or test.id in self._running or (last is not None and last <= now < last + every):
                 continue
             self._last[test.id] = now
-            with self._lock:
-                self._running.add(test.id)
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="webtest")
-            begun.append(self._pool.submit(self._run, test))
-        wait_for(begun, timeout=_PATIENCE)
-
-    def close(self) -> None:
-        """Begin no more."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+            # A daemon: one that hangs must not hold up the end of the sandbox.
+            thread = threading.Thread(target=self._run, args=(test,), name="web test", daemon=True)
+            self._running[test.id] = thread
+            thread.start()
+        deadline = time.monotonic() + _PATIENCE
+        for thread in self._running.values():
+            thread.join(max(deadline - time.monotonic(), 0))
 
     def _run(self, test: Resource) -> None:
-        try:
-            for place in test.properties.get("Locations") or []:
-                self._keep(test, str(place.get("Id")), self._outcome(test))
-        except Exception:  # noqa: BLE001 - the next time may do better
-            _log.exception("the availability test %s failed to run", test.name)
-        finally:
-            with self._lock:
-                self._running.discard(test.id)
+        with self._turns:
+            try:
+                for place in test.properties.get("Locations") or []:
+                    self._keep(test, str(place.get("Id")), self._outcome(test))
+            except NotServingError:
+                return  # the sandbox itself begins or ends; that says nothing of the site
+            except Exception:  # noqa: BLE001 - the next time may do better
+                _log.exception("the availability test %s failed to run", test.name)
 
     def _outcome(self, test: Resource) -> _Outcome:
         found = _Request(self._cloud, test).outcome()
@@ -140,6 +133,8 @@ class _Request:
         began = time.monotonic()
         try:
             status, content = self._follow(str(self._wanted.get("RequestUrl") or ""))
+        except NotServingError:
+            raise
         except FAILURES as error:
             return _Outcome(
                 passed=False, message=f"{type(error).__name__}: {error}", seconds=time.monotonic() - began
