@@ -9,6 +9,7 @@ from tenantry.sandbox import ids
 from tenantry.sandbox.kinds import ArmFault, Cloud, Kind, Resource
 from tenantry.sandbox.parts.notes import iso, moment
 from tenantry.sandbox.types.common import reference, require, table
+from tenantry.sandbox.watch.checking import check_metric_rule, check_query_rule
 
 __all__ = [
     "ActionGroups",
@@ -125,6 +126,11 @@ class MetricAlerts(_Rules):
 
     type = "Microsoft.Insights/metricAlerts"
 
+    def admit(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
+        """Refuse a rule about a metric that there is not, and what is never evaluated here."""
+        super().admit(cloud, new, old)
+        check_metric_rule(cloud, new)
+
     def put(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
         """Fill in what Azure fills in."""
         del cloud, old
@@ -138,6 +144,11 @@ class QueryRules(_Rules):
     """Rules about what a query of logs finds."""
 
     type = "Microsoft.Insights/scheduledQueryRules"
+
+    def admit(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
+        """Refuse a query that is not understood: it would never fire."""
+        super().admit(cloud, new, old)
+        check_query_rule(new)
 
     def put(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
         """Fill in what Azure fills in."""

@@ -23,13 +23,22 @@ from tenantry.sandbox.watch.kql import QueryFault
 from tenantry.sandbox.watch.logs import WORKSPACE, Logs
 from tenantry.sandbox.watch.samples import Samples, Series, minute_of
 
-__all__ = ["METRIC_RULE", "QUERY_RULE", "WEB_CRITERIA", "Rules", "Verdict", "frequency", "window"]
+__all__ = [
+    "METRIC_RULE",
+    "OPERATORS",
+    "QUERY_RULE",
+    "WEB_CRITERIA",
+    "Rules",
+    "Verdict",
+    "frequency",
+    "window",
+]
 
 METRIC_RULE: Final = "Microsoft.Insights/metricAlerts"
 QUERY_RULE: Final = "Microsoft.Insights/scheduledQueryRules"
 WEB_CRITERIA: Final = "Microsoft.Azure.Monitor.WebtestLocationAvailabilityCriteria"
 _MINUTE: Final = timedelta(minutes=1)
-_TESTS: Final[dict[str, Callable[[float, float], bool]]] = {
+OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
     "equals": operator.eq,
     "equal": operator.eq,
     "greaterthan": operator.gt,
@@ -244,7 +253,7 @@ def _measured(rows: Sequence[Mapping[str, Any]], one: Mapping[str, Any]) -> floa
 
 
 def _holds(criterion: Mapping[str, Any], value: float) -> bool:
-    test = _TESTS[str(criterion.get("operator") or "GreaterThan").lower()]
+    test = OPERATORS[str(criterion.get("operator") or "GreaterThan").lower()]
     return test(value, float(criterion.get("threshold") or 0))
 
 
