@@ -2,6 +2,10 @@
 PYTHON ?= python3
 KEEP ?=
 REGION ?=
+WORKSPACE ?=
+CAP ?=
+HOURLY ?=
+AGAINST ?=
 VENV := .venv/bin
 # Twice the cores: much of a test is waiting for a database or a child.
 WORKERS ?= 4
@@ -10,10 +14,10 @@ TESTS ?= tests
 DIST := --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench soak lock clean
+.PHONY: help setup demo test check format bench soak azure-smoke lock clean
 
 help: ## list the commands
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 setup: ## bring everything that is needed to this machine; .venv/bin/tenantry is the command then
 	@PYTHON="$(PYTHON)" tools/setup/run
@@ -39,6 +43,10 @@ bench: setup ## measure, print the ratios and fail over a limit
 
 soak: setup ## the long tests: every point of every run killed for real
 	$(VENV)/python -m pytest -n $(WORKERS) --dist load -q --durations=15 -m soak --timeout=3600 $(TESTS)
+
+azure-smoke: setup ## one instance's life on a real Azure, and what it answers; see the how-to first
+	@WORKSPACE="$(WORKSPACE)" REGION="$(REGION)" CAP="$(CAP)" HOURLY="$(HOURLY)" AGAINST="$(AGAINST)" \
+	  $(VENV)/python -m tools.azure_smoke
 
 lock: ## renew requirements.lock with the newest versions that pyproject.toml permits
 	$(PYTHON) -m venv --clear .venv-lock

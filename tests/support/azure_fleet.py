@@ -30,7 +30,11 @@ class Fleet:
     sandbox: Sandbox
 
     def run(
-        self, *arguments: str, expect: int = 0, environment: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        expect: int = 0,
+        environment: Mapping[str, str] | None = None,
+        timeout: float = 300,
     ) -> dict[str, Any]:
         """Run tenantry; return its envelope. The exit code must be the expected one."""
         command = [str(_TENANTRY), *arguments, "--workspace", str(self.workspace), "--output", "json"]
@@ -38,7 +42,7 @@ class Fleet:
             command,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=timeout,
             check=False,
             env={**os.environ, **(environment or {})},
         )

@@ -150,7 +150,7 @@ class _Look:
 
     def _is_public(self, service: Service, token: str, name: str) -> bool:
         there = self._get(token, name) if self._props.needs(service) else {}
-        return (there.get("properties") or {}).get("publicNetworkAccess", "Disabled") != "Disabled"
+        return str((there.get("properties") or {}).get("publicNetworkAccess", "Disabled")) != "Disabled"
 
     def backed_up(self) -> Seen:
         """The newest backup of the database is young enough."""
