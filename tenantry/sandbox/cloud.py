@@ -173,9 +173,9 @@ class SandboxCloud:
         """Keep a figure that was observed."""
         self.samples.add(resource_id, metric, value, at=self.now(), dimensions=dimensions)
 
-    def log(self, resource_id: str, category: str, row: Mapping[str, Any]) -> None:
-        """Send a row of a resource's log to its workspaces."""
-        self.logs.send(resource_id, category, row)
+    def log(self, resource_id: str, category: str, *rows: Mapping[str, Any]) -> None:
+        """Send rows of a resource's log to its workspaces."""
+        self.logs.send(resource_id, category, rows)
 
     def erase_logs(self, customer_id: str) -> None:
         """Erase every row of a workspace."""

@@ -95,8 +95,8 @@ class Cloud(Protocol):
     def sample(self, resource_id: str, metric: str, value: float, **dimensions: str) -> None:
         """Keep a figure that was observed of a resource just now, for its metrics."""
 
-    def log(self, resource_id: str, category: str, row: Mapping[str, Any]) -> None:
-        """Send a row of a resource's log to the workspaces that its diagnostic settings name."""
+    def log(self, resource_id: str, category: str, *rows: Mapping[str, Any]) -> None:
+        """Send rows of a resource's log to the workspaces that its diagnostic settings name."""
 
     def erase_logs(self, customer_id: str) -> None:
         """Erase every row of a workspace, by its customer id."""

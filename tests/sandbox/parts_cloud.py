@@ -86,7 +86,7 @@ class MemoryCloud:
     def sample(self, resource_id: str, metric: str, value: float, **dimensions: str) -> None:
         pass
 
-    def log(self, resource_id: str, category: str, row: Mapping[str, Any]) -> None:
+    def log(self, resource_id: str, category: str, *rows: Mapping[str, Any]) -> None:
         pass
 
     def erase_logs(self, customer_id: str) -> None:

@@ -387,8 +387,9 @@ class FlexibleServers(Kind):
         if cluster.exists:
             fill(cloud, server, cluster.data)
             self._gauges.measure(cloud, server, cluster)
-            for line in self._tails.new_lines(cloud, server.id, cluster.log):
-                cloud.log(server.id, "PostgreSQLLogs", {"Message": line, "LogicalServerName_s": server.name})
+            names = {"LogicalServerName_s": server.name, "LogicalServerName": server.name}
+            lines = self._tails.new_lines(cloud, server.id, cluster.log)
+            cloud.log(server.id, "PostgreSQLLogs", *({"Message": line, **names} for line in lines))
 
     def _automatic_name(self, cloud: Cloud) -> str:
         return f"backup_{int(cloud.now().timestamp() * 10_000_000) + _TICKS_BEFORE_1970}"

@@ -139,10 +139,9 @@ class Sites(Kind):
                 self._runners.pop(kept["folder"], None)
                 cloud.remember(key, None)
         for note in cloud.recall(_NOTES).values():
-            for line in self._tails.new_lines(cloud, note["id"], self.runner(cloud, note).log):
-                cloud.log(
-                    note["id"], "AppServiceConsoleLogs", {"Host": note["name"], "ResultDescription": line}
-                )
+            lines = self._tails.new_lines(cloud, note["id"], self.runner(cloud, note).log)
+            rows = ({"Host": note["name"], "ResultDescription": line} for line in lines)
+            cloud.log(note["id"], "AppServiceConsoleLogs", *rows)
 
     def stop(self, cloud: Cloud) -> None:
         """End every process."""

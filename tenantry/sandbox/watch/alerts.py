@@ -81,8 +81,8 @@ class Alerts:
     def resolve(self, rule: Resource, note: Mapping[str, Any], verdict: Verdict | None, at: datetime) -> None:
         """End an alert and tell its action groups."""
         by = _condition(rule, verdict, at) if verdict is not None else note["fired_by"]
-        ended = {**note, "resolved": iso(at), "state": "Resolved", "open": False, "resolved_by": by}
-        self._tell(rule, ended, "Resolved")
+        ended = {"resolved": iso(at), "state": "Resolved", "open": False, "resolved_by": by}
+        self._tell(rule, {**note, **ended}, "Resolved")
 
     def resume(self) -> None:
         """Tell what was not told yet when the sandbox ended."""
@@ -99,20 +99,24 @@ class Alerts:
 
     def close_those_without_rule(self) -> None:
         """A rule that was deleted says nothing any more; what it had fired stays as it was."""
-        for note in self.all():
-            if note["open"] and self._cloud.find(str(note["rule"])) is None:
-                self._keep({**note, "open": False})
+        with self._lock:
+            for note in self.all():
+                if note["open"] and self._cloud.find(str(note["rule"])) is None:
+                    self._keep({**note, "open": False})
 
     def close(self) -> None:
         """Tell nobody any more."""
         self._teller.close()
 
     def _keep(self, note: Mapping[str, Any]) -> None:
-        self._cloud.remember(_NOTES + str(note["id"]).rpartition("/")[2], dict(note))
+        self._cloud.remember(_key(note), dict(note))
 
     def _tell(self, rule: Resource, note: dict[str, Any], condition: str) -> None:
         with self._lock:
-            told = [*note["receivers"], *_receivers(self._cloud, rule, condition)]
+            # What was noted of its messages meanwhile must stay: else they would be sent again.
+            key = _key(note)
+            known = self._cloud.recall(key).get(key, note)["receivers"]
+            told = [*known, *_receivers(self._cloud, rule, condition)]
             note = {**note, "receivers": told}
             self._keep(note)
         for one in told:
@@ -144,6 +148,10 @@ class Alerts:
                 if (one["name"], one["condition"]) == (message.receiver, message.condition):
                     one["result"] = result
             self._keep(note)
+
+
+def _key(note: Mapping[str, Any]) -> str:
+    return _NOTES + str(note["id"]).rpartition("/")[2]
 
 
 def all_alerts(cloud: Cloud) -> list[dict[str, Any]]:

@@ -38,8 +38,11 @@ class Query:
 
     def run(self, frame: Frame, now: datetime) -> Frame:
         """Return what it makes of a table. QueryFault when it names a column that is not there."""
-        for stage in self.stages:
-            frame = stage(frame, now)
+        try:
+            for stage in self.stages:
+                frame = stage(frame, now)
+        except TypeError as error:
+            raise QueryFault("SEM0064", f"An operator does not take values of these types: {error}") from None
         return frame
 
 

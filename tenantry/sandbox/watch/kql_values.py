@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -215,6 +216,8 @@ def _reader(name: str) -> Callable[[Row], Any]:
 
 
 def _small(found: Any) -> str:
+    if isinstance(found, dict | list):
+        found = json.dumps(found)
     return "" if found is None else str(found).lower()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -42,13 +42,12 @@ class Logs:
                 found.append((workspace, table_of(category, dedicated=how.lower() == "dedicated")))
         return found
 
-    def send(self, resource_id: str, category: str, row: Mapping[str, Any]) -> None:
-        """Send a row of a resource's log to where its settings say."""
-        for workspace, table in self.destinations(resource_id, category):
-            more = _where(resource_id) if table == DIAGNOSTICS else {}
-            self.write(
-                workspace, table, [(self._cloud.now(), {**more, "Category": category, **row})], resource_id
-            )
+    def send(self, resource_id: str, category: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Send rows of a resource's log to where its settings say."""
+        now = self._cloud.now()
+        for workspace, table in self.destinations(resource_id, category) if rows else ():
+            more = {**(_where(resource_id) if table == DIAGNOSTICS else {}), "Category": category}
+            self.write(workspace, table, [(now, {**more, **row}) for row in rows], resource_id)
 
     def write(
         self,

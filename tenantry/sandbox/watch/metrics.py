@@ -157,7 +157,7 @@ def _definition(resource: Resource, metric: Metric) -> dict[str, Any]:
         "unit": metric.unit,
         "primaryAggregationType": metric.primary,
         "supportedAggregationTypes": list(AGGREGATIONS),
-        "metricAvailabilities": [{"timeGrain": one, "retention": "P2D"} for one in _INTERVALS],
+        "metricAvailabilities": [{"timeGrain": one, "retention": "P1D"} for one in _INTERVALS],
         **({"dimensions": [_name(one, one) for one in metric.dimensions]} if metric.dimensions else {}),
     }
 

@@ -15,11 +15,11 @@ from tenantry.sandbox.ids import key
 
 __all__ = ["Bucket", "Samples", "Series", "minute_of"]
 
-_MOST_MINUTES = 3_000  # of one series: two days, the oldest go first
+_MOST_MINUTES = 1_500  # of one series: a day and a little, the oldest go first
 _MINUTE = 60
 
 
-@dataclass
+@dataclass(slots=True)
 class Bucket:
     """What was observed within some time."""
 
