@@ -113,6 +113,7 @@ def endpoints(identity: Identity, places: Places, *, pid: int) -> dict[str, Any]
         "vault_suffix": f"vault.{identity.suffix}{port}",
         "postgres_suffix": f"postgres.database.{identity.suffix}",
         "sites_suffix": f"azurewebsites.{identity.suffix}{port}",
+        "logs": f"https://api.loganalytics.{identity.suffix}{port}",
         "blob_suffix": f"blob.core.{identity.suffix}{port}",
         "ca_file": str(places.authority / "ca.pem"),
         "directory_id": identity.directory_id,

@@ -103,6 +103,14 @@ def test_a_container_that_is_deleted_by_hand_is_seen_and_made_again(
     assert fleet.condition("lesotho", "StorageAvailable")["reason"] == "Available"
 
 
+def test_an_exception_of_the_workload_is_seen_and_passes(fleet: Fleet, lesotho: dict[str, Any]) -> None:
+    assert fleet.condition("lesotho", "NoExceptions")["reason"] == "Quiet"
+    assert _ask(fleet, f"{lesotho['url']}/fail") == (200, b"reported")
+    assert fleet.condition("lesotho", "NoExceptions", expect=1)["reason"] == "Exceptions"
+    fleet.sandbox.faults("time", "+20m")
+    assert fleet.condition("lesotho", "NoExceptions")["reason"] == "Quiet"
+
+
 def test_a_second_look_finds_nothing_to_change(fleet: Fleet, lesotho: dict[str, Any]) -> None:
     assert lesotho["health"] == "healthy"
     assert fleet.run("instance", "preview", "lesotho", "--exit-code")["data"]["changes"] == []

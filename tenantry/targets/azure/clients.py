@@ -61,6 +61,11 @@ class Clients:
         """Resource Manager."""
         return self._client(self.access.cloud.arm, self.access.cloud.arm_scope)
 
+    @cached_property
+    def logs(self) -> Arm:
+        """The query service of Log Analytics."""
+        return self._client(self.access.cloud.logs, f"{self.access.cloud.logs}/.default")
+
     def vault(self, name: str) -> Arm:
         """The objects of a vault."""
         return self._client(f"https://{name}.{self.access.cloud.vault_suffix}", self.access.cloud.vault_scope)

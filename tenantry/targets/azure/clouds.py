@@ -31,6 +31,7 @@ class Cloud:
     postgres_suffix: str
     sites_suffix: str
     blob_suffix: str
+    logs: str  # the query service of Log Analytics
     ca_file: Path | None = None  # None: the authorities that the system trusts
     discovery: bool = True  # the login is one that Microsoft's own directory knows
     rehearsal: bool = False
@@ -75,6 +76,7 @@ CLOUDS: Final[Mapping[CloudName, Cloud]] = {
         postgres_suffix="postgres.database.azure.com",
         sites_suffix="azurewebsites.net",
         blob_suffix="blob.core.windows.net",
+        logs="https://api.loganalytics.io",
     ),
     CloudName.GOVERNMENT: Cloud(
         name=CloudName.GOVERNMENT,
@@ -85,6 +87,7 @@ CLOUDS: Final[Mapping[CloudName, Cloud]] = {
         postgres_suffix="postgres.database.usgovcloudapi.net",
         sites_suffix="azurewebsites.us",
         blob_suffix="blob.core.usgovcloudapi.net",
+        logs="https://api.loganalytics.us",
     ),
     CloudName.CHINA: Cloud(
         name=CloudName.CHINA,
@@ -95,6 +98,7 @@ CLOUDS: Final[Mapping[CloudName, Cloud]] = {
         postgres_suffix="postgres.database.chinacloudapi.cn",
         sites_suffix="chinacloudsites.cn",
         blob_suffix="blob.core.chinacloudapi.cn",
+        logs="https://api.loganalytics.azure.cn",
     ),
 }
 
@@ -134,6 +138,7 @@ def _sandbox(file: Path) -> Access:
         postgres_suffix=told["postgres_suffix"].lstrip("."),
         sites_suffix=told["sites_suffix"].lstrip("."),
         blob_suffix=told["blob_suffix"].lstrip("."),
+        logs=told["logs"],
         ca_file=Path(told["ca_file"]),
         discovery=False,
         rehearsal=True,

@@ -8,36 +8,40 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
-from tenantry.adapters.azure_arm import Arm
 from tenantry.components.azure.props import AzureProps
 from tenantry.config.regions import catalogue
-from tenantry.errors import TenantryError
+from tenantry.errors import TenantryError, UnavailableError
 from tenantry.model.azure_types import TYPES
 from tenantry.model.profile import Service
 from tenantry.model.spec import InstanceSpec
 from tenantry.model.status import Condition, Truth
-from tenantry.targets.azure import backups, inventory, way_in
+from tenantry.targets.azure import backups, inventory, measured, way_in
+from tenantry.targets.azure.clients import Clients
 
 __all__ = ["look"]
 
 Seen = tuple[bool, str, str]  # good?, reason, message
 _GLOBAL: Final = frozenset({"", "global"})
+_FULL_PERCENT: Final = 85  # of the server's storage; an alert tells people at the same limit
+_YOUNG: Final = timedelta(hours=1)  # Azure's first figures come minutes after a resource
+_EXCEPTIONS: Final = "AppExceptions | where TimeGenerated > ago(15m) | count"
 
 
 class _Look:
     """One look at one instance."""
 
     def __init__(
-        self, arm: Arm, props: AzureProps, *, spec: InstanceSpec, ca_file: Path | None, now: datetime
+        self, clients: Clients, props: AzureProps, *, spec: InstanceSpec, born: datetime, now: datetime
     ) -> None:
-        self._arm = arm
+        self._clients = clients
+        self._arm = clients.arm
+        self._born = born
         self._most_hours = spec.backups.max_age_hours
         self._props = props
         self._residency = spec.residency
-        self._ca_file = ca_file
+        self._ca_file = clients.access.cloud.ca_file
         self._now = now
         self._group = inventory.group_id(props.subscription_id, props.names)
 
@@ -65,6 +69,26 @@ class _Look:
         server = self._get("dbforpostgresql:Server", self._props.names.server)
         state = str((server.get("properties") or {}).get("state") or "missing")
         return state == "Ready", "Reachable" if state == "Ready" else "NotReachable", f"the server is {state}"
+
+    def space(self) -> Seen:
+        """The server's storage has room, as Azure measured it last."""
+        server = self._id("dbforpostgresql:Server", self._props.names.server)
+        percent = measured.last_figure(self._arm, server, "storage_percent", now=self._now)
+        if percent is None:
+            if self._now - self._born < _YOUNG:
+                return True, "TooYoung", "Azure has not measured it yet"
+            raise UnavailableError("Azure has no figure of the last half hour for storage_percent")
+        well = percent < _FULL_PERCENT
+        return well, "Room" if well else "AlmostFull", f"{percent:.0f} % of the server's storage is used"
+
+    def exceptions(self) -> Seen:
+        """The workload reported no exception in the last quarter of an hour."""
+        workspace = self._get("operationalinsights:Workspace", self._props.names.workspace)
+        customer = str((workspace.get("properties") or {}).get("customerId") or "")
+        if not customer:
+            return False, "NoWorkspace", f"the workspace {self._props.names.workspace} is missing"
+        count = measured.count_rows(self._clients.logs, customer, _EXCEPTIONS)
+        return count == 0, "Quiet" if count == 0 else "Exceptions", f"{count} in the last 15 minutes"
 
     def storage(self) -> Seen:
         """The storage account is available in its region, and every container of the profile is there."""
@@ -169,16 +193,16 @@ class _Look:
 
 
 def look(
-    arm: Arm,
+    clients: Clients,
     props: AzureProps,
     *,
     spec: InstanceSpec,
-    ca_file: Path | None,
+    born: datetime,
     now: datetime,
     drifted: Callable[[], Sequence[str]],
 ) -> Sequence[Condition]:
     """Look at everything, several at once. What cannot be looked at is Unknown."""
-    one = _Look(arm, props, spec=spec, ca_file=ca_file, now=now)
+    one = _Look(clients, props, spec=spec, born=born, now=now)
     looks: dict[str, Callable[[], Seen]] = {
         "ResourcesReady": one.resources,
         "ProcessUp": one.site,
@@ -188,7 +212,13 @@ def look(
         "NoDrift": lambda: _no_drift(drifted()),
     }
     if props.needs(Service.DATABASE):
-        looks |= {"DatabaseReachable": one.database, "BackupRecent": one.backed_up}
+        looks |= {
+            "DatabaseReachable": one.database,
+            "BackupRecent": one.backed_up,
+            "DatabaseSpace": one.space,
+        }
+    if props.uses("monitoring.connection_string"):
+        looks |= {"NoExceptions": one.exceptions}
     if props.needs(Service.BLOBS):
         looks |= {"StorageAvailable": one.storage}
     if props.needs(Service.CACHE):

@@ -178,10 +178,10 @@ class AzureTarget:
     def probe(self, request: Request) -> Sequence[Condition]:
         """Look at the instance and say how it is."""
         return observing.look(
-            self.clients.arm,
+            self.clients,
             self.props(request),
             spec=request.spec,
-            ca_file=self.clients.access.cloud.ca_file,
+            born=request.instance.created_at,
             now=self.clients.now(),
             drifted=lambda: [
                 one.name for one in self.drift(request, lambda _: None) if one.kind is not ChangeKind.SAME

@@ -3,6 +3,7 @@
 import { createServer } from "node:http";
 import { account, call } from "./blobs.js";
 import { ask } from "./cache.js";
+import { report } from "./insights.js";
 
 const container = process.env.CONTAINER;
 const storage = account(process.env.AZURE_STORAGE_CONNECTION_STRING);
@@ -22,6 +23,7 @@ async function answer(request) {
   if (request.url.startsWith("/counted/")) {
     return [200, await ask(["INCR", `${process.env.CACHE_PREFIX}${request.url}`])];
   }
+  if (request.url === "/fail") return [await report(new TypeError("a person met this")), "reported"];
   const path = `/${container}/${request.url.slice(1)}`;
   if (request.method === "PUT") {
     const headers = { "x-ms-blob-type": "BlockBlob", "content-type": "text/plain" };
