@@ -5,14 +5,24 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.core.credentials import AzureSasCredential
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.keyvault.keys import KeyClient
 from azure.mgmt.storage import StorageManagementClient
-from azure.storage.blob import BlobBlock, BlobServiceClient
+from azure.storage.blob import (
+    BlobBlock,
+    BlobClient,
+    BlobServiceClient,
+    RetentionPolicy,
+    generate_container_sas,
+)
 
+from tenantry.errors import TenantryError
 from tests.support.sandbox import Sandbox
 
 _REGION = "westeurope"
@@ -42,7 +52,17 @@ class _Accounts:
             self.assign(made.id, role)
         return name
 
-    def assign(self, scope: str, role: str) -> None:
+    @property
+    def path(self) -> str:
+        return f"{self.sandbox.subscription}/resourceGroups/{self.group}/providers"
+
+    def processes(self) -> list[str]:
+        """The Azurites of this sandbox that run."""
+        here = str(self.disk).encode()
+        found = [(one, one.read_bytes()) for one in Path("/proc").glob("[0-9]*/cmdline") if one.exists()]
+        return [str(one) for one, text in found if here in text and b"azurite" in text]
+
+    def assign(self, scope: str, role: str, principal: str = "") -> None:
         definition = f"{self.sandbox.subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"
         self.sandbox.arm().put(
             f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}",
@@ -50,7 +70,7 @@ class _Accounts:
             {
                 "properties": {
                     "roleDefinitionId": definition,
-                    "principalId": self.sandbox.told["object_id"],
+                    "principalId": principal or self.sandbox.told["object_id"],
                     "principalType": "ServicePrincipal",
                 }
             },
@@ -181,7 +201,7 @@ def test_a_deleted_container_comes_back_with_its_blobs(accounts: _Accounts, keep
 
 def test_a_large_blob_goes_in_blocks_and_comes_back(accounts: _Accounts, plain: str) -> None:
     container = accounts.blobs(plain).create_container("large")
-    content = bytes(range(256)) * 4096 * 40
+    content = bytes(range(256)) * 4096 * 8
     blob = container.get_blob_client("big")
     blob.upload_blob(content)  # in one request
     assert blob.download_blob().readall() == content
@@ -223,7 +243,7 @@ def test_keys_sign_and_a_new_one_replaces_the_old(accounts: _Accounts, plain: st
     container.upload_blob("x y", b"1")
     assert [one.name for one in container.list_blobs(include=["deleted", "versions"])] == ["x y"]
     accounts.client.storage_accounts.regenerate_key(accounts.group, plain, {"keyName": "key1"})
-    with pytest.raises(HttpResponseError, match="AuthorizationFailure"):
+    with pytest.raises(HttpResponseError, match="AuthenticationFailed"):
         container.upload_blob("z", b"1")
     with pytest.raises(HttpResponseError, match="AuthenticationFailed"):
         list(container.list_blobs(include=["deleted"]))
@@ -264,21 +284,24 @@ def test_nobody_comes_in_without_a_name(accounts: _Accounts, plain: str) -> None
         accounts.blobs(plain).create_container("open", public_access="blob")
 
 
-def test_a_closed_account_lets_in_whom_a_rule_names(accounts: _Accounts) -> None:
-    name = accounts.make(publicNetworkAccess="Disabled")
-    service = accounts.blobs(name)
+def test_a_closed_account_lets_in_whom_a_rule_names(accounts: _Accounts, plain: str) -> None:
+    service = accounts.blobs(plain)
+
+    def change(**properties: Any) -> None:
+        accounts.client.storage_accounts.update(accounts.group, plain, {"properties": properties})
+
+    def rules(address: str) -> dict[str, Any]:
+        return {"defaultAction": "Deny", "ipRules": [{"value": address, "action": "Allow"}]}
+
+    change(publicNetworkAccess="Disabled")
     with pytest.raises(HttpResponseError, match="AuthorizationFailure"):
-        service.create_container("xyz")
-    mine = accounts.sandbox.told["arm"].split("/")[2]
-    rules: dict[str, Any] = {"defaultAction": "Deny", "ipRules": [{"value": "10.1.2.3", "action": "Allow"}]}
-    change = {"properties": {"publicNetworkAccess": "Enabled", "networkAcls": rules}}
-    accounts.client.storage_accounts.update(accounts.group, name, change)
+        service.create_container("closed")
+    change(publicNetworkAccess="Enabled", networkAcls=rules("10.1.2.3"))
     with pytest.raises(HttpResponseError, match="AuthorizationFailure"):
-        service.create_container("xyz")
-    assert mine
-    rules["ipRules"] = [{"value": "127.0.0.0/8", "action": "Allow"}]
-    accounts.client.storage_accounts.update(accounts.group, name, change)
-    service.create_container("xyz")
+        service.create_container("closed")
+    change(networkAcls=rules("127.0.0.0/8"))
+    service.create_container("closed")
+    change(networkAcls={"defaultAction": "Allow", "ipRules": []})
 
 
 def test_names_are_checked_and_unique(accounts: _Accounts, plain: str) -> None:
@@ -320,11 +343,9 @@ def test_resource_manager_tells_accounts_services_and_containers(accounts: _Acco
     assert "by-arm" not in [one.name for one in accounts.blobs(plain).list_containers()]
 
 
-def test_the_past_due_date_leaves_no_byte(accounts: _Accounts) -> None:
-    week = {"enabled": True, "days": 7}
-    name = accounts.make(service={"deleteRetentionPolicy": week, "containerDeleteRetentionPolicy": week})
+def test_after_the_last_date_no_byte_is_left(accounts: _Accounts, keeping: str) -> None:
     blob_mark, container_mark, stays = (f"marker-{uuid.uuid4().hex}" for _ in range(3))
-    service = accounts.blobs(name)
+    service = accounts.blobs(keeping)
     one, other = service.create_container("one"), service.create_container("other")
     one.upload_blob("gone", blob_mark.encode())
     one.upload_blob("stays", stays.encode())
@@ -367,16 +388,130 @@ def test_a_deleted_account_is_kept_for_fourteen_days(accounts: _Accounts) -> Non
     (kept,) = [one for one in accounts.client.deleted_accounts.list() if one.name == name]
     assert accounts.client.deleted_accounts.get(name, _REGION).deletion_time == kept.deletion_time
     assert accounts.files_with(mark)
-    path = f"{accounts.sandbox.subscription}/resourceGroups/{accounts.group}/providers"
-    path += f"/Microsoft.Storage/storageAccounts/{name}"
+    path = f"{accounts.path}/Microsoft.Storage/storageAccounts/{name}"
     body = {**_SKU, "properties": {"restoreReference": kept.restore_reference}}
     accounts.sandbox.arm().put(path, "2024-01-01", body)
     accounts.assign(path, _CONTRIBUTOR)
     assert accounts.blobs(name).get_blob_client("one", "x").download_blob().readall() == mark.encode()
     accounts.client.storage_accounts.delete(accounts.group, name)
     accounts.client.storage_accounts.begin_create(accounts.group, name, _SKU).result()
-    accounts.assign(path, _CONTRIBUTOR)
-    assert list(accounts.blobs(name).list_containers()) == []
+    assert list(accounts.client.blob_containers.list(accounts.group, name)) == []
     accounts.sandbox.faults("time", "+15d")
     assert name not in [one.name for one in accounts.client.deleted_accounts.list()]
     assert not accounts.files_with(mark)
+
+
+def test_a_signature_for_a_container_does_what_it_says(accounts: _Accounts, keeping: str) -> None:
+    accounts.blobs(keeping).create_container("shared").upload_blob("x", b"1")
+    until = datetime.now(UTC) + timedelta(minutes=10)
+
+    def blob(permission: str) -> BlobClient:
+        key = accounts.key(keeping)
+        text = generate_container_sas(keeping, "shared", key, permission=permission, expiry=until)
+        return accounts.blobs(keeping, AzureSasCredential(text)).get_blob_client("shared", "x")
+
+    assert blob("r").download_blob().readall() == b"1"
+    with pytest.raises(HttpResponseError, match="AuthorizationPermissionMismatch"):
+        blob("r").delete_blob()
+    blob("d").delete_blob()
+    with pytest.raises(HttpResponseError, match="Authorization"):
+        blob("r").undelete_blob()
+    blob("rw").undelete_blob()
+    assert blob("r").download_blob().readall() == b"1"
+    with pytest.raises(HttpResponseError, match="AuthenticationFailed"):
+        accounts.blobs(keeping, AzureSasCredential("sv=2024-08-04&ss=b&srt=o&sp=r&sig=AAAA")).get_blob_client(
+            "shared", "x"
+        ).download_blob()
+
+
+def test_a_deleted_snapshot_comes_back_with_its_blob(accounts: _Accounts, keeping: str) -> None:
+    container = accounts.blobs(keeping).create_container("snaps")
+    blob = container.get_blob_client("x")
+    blob.upload_blob(b"1")
+    time = blob.create_snapshot()["snapshot"]
+    blob.set_blob_metadata({"a": "b"})
+    blob.delete_blob(delete_snapshots="include")
+    assert [one.name for one in container.list_blobs(include=["snapshots"])] == []
+    blob.undelete_blob()
+    listed = [(one.snapshot, one.deleted) for one in container.list_blobs(include=["snapshots"])]
+    assert listed == [(time, None), (None, None)]
+    assert container.get_blob_client("x", snapshot=time).download_blob().readall() == b"1"
+
+
+def test_the_service_says_what_resource_manager_says(accounts: _Accounts, keeping: str) -> None:
+    account = accounts.client.storage_accounts.get_properties(accounts.group, keeping)
+    accounts.assign(account.id, "b7e6dc6d-f1e8-4753-8033-0f276bb0955b")
+    service = accounts.blobs(keeping)
+    assert service.get_service_properties()["delete_retention_policy"].days == 7
+    service.set_service_properties(delete_retention_policy=RetentionPolicy(enabled=True, days=9))
+    told = accounts.client.blob_services.get_service_properties(accounts.group, keeping)
+    assert told.delete_retention_policy.days == 9
+    assert service.get_account_information()["sku_name"] == "Standard_LRS"
+    service.set_service_properties(delete_retention_policy=RetentionPolicy(enabled=True, days=7))
+
+
+def test_an_account_cannot_be_read_while_its_key_is_off(accounts: _Accounts) -> None:
+    key, user = _key_and_identity(accounts)
+    encryption = {
+        "keySource": "Microsoft.Keyvault",
+        "identity": {"userAssignedIdentity": user["id"]},
+        "keyvaultproperties": {"keyname": "data", "keyvaulturi": key.vault_url},
+    }
+    body = {
+        **_SKU,
+        "identity": {"type": "UserAssigned", "userAssignedIdentities": {user["id"]: {}}},
+        "properties": {"encryption": encryption},
+    }
+    name = f"st{uuid.uuid4().hex[:12]}"
+    path = f"{accounts.path}/Microsoft.Storage/storageAccounts/{name}"
+    with pytest.raises(TenantryError, match="not authorized"):
+        accounts.sandbox.arm().put(path, "2024-01-01", body)
+    vault = f"{accounts.path}/Microsoft.KeyVault/vaults/{key.vault_url[8:].partition('.')[0]}"
+    accounts.assign(vault, "e147488a-f6f5-4113-8e2d-b22465e65bf6", user["properties"]["principalId"])
+    accounts.sandbox.arm().put(path, "2024-01-01", body)
+    accounts.assign(path, _CONTRIBUTOR)
+    container = accounts.blobs(name).create_container("one")
+    container.upload_blob("x", b"1")
+    key.update_key_properties("data", enabled=False)
+    with pytest.raises(HttpResponseError, match="KeyVaultEncryptionKeyNotFound"):
+        container.download_blob("x")
+    key.update_key_properties("data", enabled=True)
+    assert container.download_blob("x").readall() == b"1"
+
+
+def _key_and_identity(accounts: _Accounts) -> tuple[KeyClient, dict[str, Any]]:
+    """Make a vault with a key that nobody else may use yet, and an identity."""
+    arm, sandbox = accounts.sandbox.arm(), accounts.sandbox
+    vault = f"kv-{uuid.uuid4().hex[:12]}"
+    properties = {
+        "tenantId": sandbox.told["directory_id"],
+        "sku": {"family": "A", "name": "standard"},
+        "enableRbacAuthorization": True,
+        "softDeleteRetentionInDays": 7,
+        "enablePurgeProtection": True,
+    }
+    path = f"{accounts.path}/Microsoft.KeyVault/vaults/{vault}"
+    arm.put(path, "2023-07-01", {"location": _REGION, "properties": properties})
+    accounts.assign(path, "14b46e9e-c2b7-41b4-b07b-48a6ebf60603")
+    client = KeyClient(
+        f"https://{vault}.{sandbox.told['vault_suffix']}/",
+        sandbox.credential(),
+        connection_verify=sandbox.told["ca_file"],
+        use_env_settings=False,
+    )
+    client.create_rsa_key("data", size=2048)
+    user = f"{accounts.path}/Microsoft.ManagedIdentity/userAssignedIdentities/id-{vault}"
+    return client, arm.put(user, "2023-01-31", {"location": _REGION})
+
+
+def test_blobs_outlive_a_restart_and_no_process_stays(accounts: _Accounts, keeping: str) -> None:
+    container = accounts.blobs(keeping).create_container("restart")
+    container.upload_blob("x", b"1")
+    container.upload_blob("y", b"2")
+    container.delete_blob("y")
+    assert accounts.processes()
+    accounts.sandbox.command("stop")
+    assert accounts.processes() == []
+    accounts.sandbox.command("start")
+    assert container.download_blob("x").readall() == b"1"
+    assert [one.name for one in container.list_blobs(include=["deleted"])] == ["x", "y"]

@@ -15,6 +15,7 @@ __all__ = ["Passing"]
 
 _ANSWERED = 400  # from here on Azurite refused
 _BROKEN = 500  # with no code: Azurite does not know the operation
+_NOT_AUTHENTICATED = b"Server failed to authenticate the request"
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
 _OLDEST = "2021-12-02"  # version of the service that is asked for where a request names none
 
@@ -52,6 +53,10 @@ class Passing:
         answer = self.wire.send(target.method, path, headers.items(), self._content())
         if answer.status == _BROKEN and not answer.get("x-ms-error-code"):
             raise blob_error(501, "NotImplemented", "The sandbox's Azurite does not do this.")
+        if answer.status == _FORBIDDEN and _NOT_AUTHENTICATED in answer.whole():
+            # Azurite's code would mean that a firewall refused.
+            answer.put("x-ms-error-code", "AuthenticationFailed")
+            answer.content = answer.content.replace(b"AuthorizationFailure", b"AuthenticationFailed")
         return answer
 
     def elsewhere(self, path: str, query: str) -> Answer:
