@@ -265,7 +265,8 @@ class Resources:
             self._log("DELETE", found.id, found.type)
             if style.delete is Way.AT_ONCE:
                 self.remove(found, query=call.query)
-                return Answer(200, None)
+                shown = self._cloud.kind(found.type).shown_when_deleted
+                return Answer(200, found.body if shown else None)
             if style.state:
                 found.properties["provisioningState"] = "Deleting"
                 self._cloud.save(found)

@@ -21,6 +21,7 @@ class RoleAssignments(Kind):
     """Who may do what where. One for a principal that is gone stays until somebody deletes it."""
 
     type = "Microsoft.Authorization/roleAssignments"
+    shown_when_deleted = True
 
     def __init__(self, operator: str) -> None:
         self._operator = operator
