@@ -9,7 +9,6 @@ from tenantry.sandbox import ids
 from tenantry.sandbox.kinds import ArmFault, Cloud, Kind, Resource
 from tenantry.sandbox.parts.notes import iso, moment
 from tenantry.sandbox.types.common import reference, require, table
-from tenantry.sandbox.watch.checking import check_metric_rule, check_query_rule
 
 __all__ = [
     "ActionGroups",
@@ -128,6 +127,8 @@ class MetricAlerts(_Rules):
 
     def admit(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
         """Refuse a rule about a metric that there is not, and what is never evaluated here."""
+        from tenantry.sandbox.watch.checking import check_metric_rule
+
         super().admit(cloud, new, old)
         check_metric_rule(cloud, new)
 
@@ -147,6 +148,8 @@ class QueryRules(_Rules):
 
     def admit(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
         """Refuse a query that is not understood: it would never fire."""
+        from tenantry.sandbox.watch.checking import check_query_rule
+
         super().admit(cloud, new, old)
         check_query_rule(new)
 

@@ -9,8 +9,6 @@ from typing import Any
 from tenantry.sandbox import ids
 from tenantry.sandbox.answers import Answer
 from tenantry.sandbox.kinds import ArmFault, Cloud
-from tenantry.sandbox.watch.alerts import all_alerts
-from tenantry.sandbox.watch.messages import listed
 
 __all__ = ["AlertList"]
 
@@ -38,6 +36,9 @@ class AlertList:
         found = _PATH.match(path)
         if found is None or method != "GET":
             return None
+        from tenantry.sandbox.watch.alerts import all_alerts
+        from tenantry.sandbox.watch.messages import listed
+
         scope = ids.key(found["scope"])
         alerts = [one for one in all_alerts(self._cloud) if ids.key(str(one["target"])).startswith(scope)]
         if found["name"]:

@@ -14,10 +14,10 @@ from tenantry.sandbox.parts.notes import iso, moment, segment
 from tenantry.sandbox.watch.messages import common_schema, condition_of
 from tenantry.sandbox.watch.rules import METRIC_RULE, WEB_CRITERIA, Verdict, window
 from tenantry.sandbox.watch.telling import Message, Teller
+from tenantry.sandbox.watch.watcher import ALERT_NOTES
 
 __all__ = ["Alerts", "all_alerts"]
 
-_NOTES = "watch/alert/"
 _KEPT = timedelta(days=30)
 _PENDING = "pending"
 _NOT_SENT = "not sent: the sandbox calls webhooks only"
@@ -93,7 +93,7 @@ class Alerts:
 
     def drop_old(self) -> None:
         """Forget what was kept long enough."""
-        for key, note in self._cloud.recall(_NOTES).items():
+        for key, note in self._cloud.recall(ALERT_NOTES).items():
             if moment(note["fired"]) + _KEPT <= self._cloud.now():
                 self._cloud.remember(key, None)
 
@@ -139,7 +139,7 @@ class Alerts:
 
     def _told(self, message: Message, result: str) -> None:
         """Note how a message went."""
-        key = _NOTES + message.alert.rpartition("/")[2]
+        key = ALERT_NOTES + message.alert.rpartition("/")[2]
         with self._lock:
             note = self._cloud.recall(key).get(key)
             if note is None:
@@ -151,12 +151,12 @@ class Alerts:
 
 
 def _key(note: Mapping[str, Any]) -> str:
-    return _NOTES + str(note["id"]).rpartition("/")[2]
+    return ALERT_NOTES + str(note["id"]).rpartition("/")[2]
 
 
 def all_alerts(cloud: Cloud) -> list[dict[str, Any]]:
     """Return every alert, the newest first."""
-    return sorted(cloud.recall(_NOTES).values(), key=lambda one: str(one["fired"]), reverse=True)
+    return sorted(cloud.recall(ALERT_NOTES).values(), key=lambda one: str(one["fired"]), reverse=True)
 
 
 def _receivers(cloud: Cloud, rule: Resource, condition: str) -> Iterator[dict[str, Any]]:
