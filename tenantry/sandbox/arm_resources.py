@@ -15,7 +15,7 @@ from tenantry.sandbox.answers import Answer
 from tenantry.sandbox.cloud import SandboxCloud
 from tenantry.sandbox.faults import Faults
 from tenantry.sandbox.ids import Target
-from tenantry.sandbox.kinds import ArmFault, Resource
+from tenantry.sandbox.kinds import ArmFault, Kind, Resource
 from tenantry.sandbox.operations import Operation, Operations
 from tenantry.sandbox.parts.notes import iso
 from tenantry.sandbox.requests import check_location, compose, etag
@@ -108,6 +108,8 @@ class Resources:
         if group and self._cloud.find(group) is None:
             raise _no_group(group)
         parts = ids.parse(resource_id)
+        if parts is not None and (part := self._always_there(parts)) is not None:
+            return part
         what = f"{parts.type}/{parts.names[-1]}" if parts else resource_id
         raise ArmFault(
             404,
@@ -135,6 +137,7 @@ class Resources:
             its = ids.parse(one.id)
             if its is not None and len(its.types) == depth:
                 found.append(one)
+        found += self._implied_in(target, {one.name.lower() for one in found})
         if target.type.lower() in _SEEN_FROM_BELOW:
             found += self._above(around, target.type)
         return locks.filtered(found, query.get("$filter", ""), scope=around)
@@ -345,7 +348,23 @@ class Resources:
         kind = self._cloud.kinds.get(subject.type.lower())
         if not parent or kind is None or not kind.implied:
             return self.existing(subject.id)
-        return Resource(id=subject.id, type=kind.type, name=subject.names[-1], location="", body={})
+        return _part(subject, kind)
+
+    def _always_there(self, target: Target) -> Resource | None:
+        """Return a part that its kind names, when its parent is there."""
+        kind = self._cloud.kinds.get(target.type.lower())
+        if kind is None or target.names[-1].lower() not in kind.implied_names:
+            return None
+        return _part(target, kind) if self._cloud.find(target.parent) is not None else None
+
+    def _implied_in(self, target: Target, known: set[str]) -> list[Resource]:
+        """Return the parts of a parent that a list tells and nobody has put yet."""
+        kind = self._cloud.kinds.get(target.type.lower())
+        if kind is None or not target.parent:
+            return []
+        around = f"{target.parent}/{target.types[-1]}"
+        missing = [ids.parse(f"{around}/{name}") for name in kind.implied_names if name not in known]
+        return [_part(one, kind) for one in missing if one is not None]
 
     # --- turns ---
 
@@ -428,6 +447,13 @@ class Resources:
 
 
 _SEEN_FROM_BELOW = frozenset({"microsoft.authorization/roleassignments"})
+
+
+def _part(target: Target, kind: Kind) -> Resource:
+    """Return a part of a resource as it is before anybody changed it; its kind fills it."""
+    name = target.names[-1]
+    body = {"id": target.id, "name": name, "type": kind.type, "properties": {}}
+    return Resource(id=target.id, type=kind.type, name=name, location="", body=body)
 
 
 @contextmanager

@@ -58,7 +58,7 @@ _STYLES: Mapping[str, Style] = {
     "Microsoft.Network/privateDnsZones/virtualNetworkLinks": _DNS,
     "Microsoft.Network/privateDnsZones/A": Style(state=False, etag=True),
     "Microsoft.KeyVault/vaults": Style(put=Way.BODY, tracked=True),
-    "Microsoft.KeyVault/vaults/keys": _SUB,
+    "Microsoft.KeyVault/vaults/keys": Style(state=False, created=200),
     "Microsoft.KeyVault/vaults/secrets": _SUB,
     "Microsoft.Storage/storageAccounts": Style(
         put=Way.LOCATION, accepted=True, tracked=True, patched_at_once=True
@@ -87,12 +87,12 @@ _STYLES: Mapping[str, Style] = {
     "Microsoft.OperationalInsights/workspaces": Style(
         put=Way.BOTH, delete=Way.LOCATION, tracked=True, etag=True
     ),
-    "Microsoft.Insights/components": Style(tracked=True),
-    "Microsoft.Insights/webtests": Style(tracked=True),
+    "Microsoft.Insights/components": Style(tracked=True, created=200),
+    "Microsoft.Insights/webtests": Style(tracked=True, created=200),
     "Microsoft.Insights/actionGroups": _ALERT,
-    "Microsoft.Insights/metricAlerts": _ALERT,
+    "Microsoft.Insights/metricAlerts": Style(state=False, tracked=True, created=200),
     "Microsoft.Insights/scheduledQueryRules": _ALERT,
-    "Microsoft.Insights/diagnosticSettings": _SUB,
+    "Microsoft.Insights/diagnosticSettings": Style(state=False, created=200),
     "Microsoft.Consumption/budgets": _SUB,
 }
 

@@ -46,6 +46,7 @@ class PublishingPolicies(Kind):
 
     type = f"{SITE}/basicPublishingCredentialsPolicies"
     implied = True
+    implied_names = ("ftp", "scm")
 
     def get(self, cloud: Cloud, resource: Resource) -> None:
         """Allowed until somebody forbids it."""

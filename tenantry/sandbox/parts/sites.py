@@ -284,6 +284,7 @@ class SiteConfigs(Kind):
 
     type = f"{SITE}/config"
     implied = True
+    implied_names = ("web",)
 
     def __init__(self, sites: Sites) -> None:
         self._sites = sites

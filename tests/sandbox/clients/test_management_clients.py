@@ -33,9 +33,7 @@ def test_an_identity(ground: Ground) -> None:
 
 
 def test_a_role_assignment(ground: Ground) -> None:
-    client = ground.client(
-        "azure.mgmt.authorization.AuthorizationManagementClient", api_version="2022-04-01"
-    )
+    client = ground.client("azure.mgmt.authorization.AuthorizationManagementClient", api_version="2022-04-01")
     roles = client.role_assignments
     definition = f"{ground.sandbox.subscription}/providers/Microsoft.Authorization/roleDefinitions/{_READER}"
     name, who = str(uuid.uuid4()), ground.sandbox.told["object_id"]
