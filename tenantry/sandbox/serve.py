@@ -122,6 +122,8 @@ class Running:
         listener = socket.create_server(
             (self._identity.address, self._identity.port), backlog=512, reuse_port=False
         )
+        # asyncio does so only for sockets that name TCP; else every answer waits 40 ms for an ACK.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         text = endpoints(self._identity, self._places, pid=os.getpid())
         write(self._places.endpoints_file, _json(text))
         await server.serve(sockets=[listener])
