@@ -57,6 +57,9 @@ class SandboxCloud:
         self.identity = identity
         self.tokens = tokens
         self.kinds: dict[str, Kind] = {}  # by type in lower case
+        # Kept here too: every figure that is observed asks for the time.
+        note = store.recall(_CLOCK).get(_CLOCK, {})
+        self._offset = timedelta(seconds=float(note.get("offset", 0.0)))
         self.samples = Samples()
         self.logs = Logs(self, folder / "logs")
         self._hosts = HostsFile(identity.id)
@@ -91,16 +94,14 @@ class SandboxCloud:
 
     def now(self) -> datetime:
         """Return the cloud's time."""
-        note = self.store.recall(_CLOCK).get(_CLOCK, {})
-        return datetime.now(UTC) + timedelta(seconds=float(note.get("offset", 0.0)))
+        return datetime.now(UTC) + self._offset
 
     def move_clock(self, by: timedelta) -> None:
         """Move the cloud's time, and do what is due then; what is now is observed before."""
         self.sweep()
         with self._lock:
-            note = self.store.recall(_CLOCK).get(_CLOCK, {})
-            offset = float(note.get("offset", 0.0)) + by.total_seconds()
-            self.store.remember(_CLOCK, {"offset": offset})
+            self._offset += by
+            self.store.remember(_CLOCK, {"offset": self._offset.total_seconds()})
         self.sweep()
 
     def sweep(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -91,7 +92,10 @@ class Store:
 
     def recall(self, prefix: str) -> dict[str, dict[str, Any]]:
         """Return the notes whose names begin so."""
-        rows = self._all("SELECT key, value FROM notes WHERE substr(key, 1, ?) = ?", len(prefix), prefix)
+        # A range, which the index answers; no name has the last character that there is.
+        rows = self._all(
+            "SELECT key, value FROM notes WHERE key >= ? AND key < ?", prefix, prefix + chr(sys.maxunicode)
+        )
         return {str(name): json.loads(value) for name, value in rows}
 
     # --- activity ---
