@@ -7,7 +7,7 @@ from typing import Any
 
 from tenantry.config.regions import catalogue
 from tenantry.model.regions import Region
-from tenantry.sandbox import ids, styles
+from tenantry.sandbox import ids, roles, styles
 from tenantry.sandbox.answers import Answer
 from tenantry.sandbox.arm_resources import Call
 from tenantry.sandbox.cloud import SandboxCloud
@@ -35,6 +35,8 @@ class Subscription:
         lowered = call.path.lower()
         if lowered.endswith(_LOG):
             return Answer(200, {"value": self._log(call.query.get("$filter", ""))})
+        if (told := roles.answer(call.method, call.path, call.query.get("$filter", ""))) is not None:
+            return told
         found = _PATH.match(call.path)
         if found is None:
             return None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 
 from tests.support.azure_fleet import REGION, Fleet, running_fleet
 
+_ROLES = "2022-04-01"
 _SERVER = "Microsoft.DBforPostgreSQL/flexibleServers"
 # Codes of the facts about provisioning; the next PUT of the type is refused with them.
 # Each type needs the one before it, so that a refused run cannot have made the next.
@@ -93,6 +96,31 @@ def test_a_quota_without_room_refuses_before_anything_is_made(fleet: Fleet) -> N
     answer = fleet.run("instance", "deploy", "malawi", "--reason", "a test", expect=69)
     fleet.sandbox.faults("clear")
     assert {one["code"] for one in answer["problems"]} == {"quota-exceeded"}
+
+
+def test_a_principal_that_lacks_rights_is_told_the_roles_before_anything_is_made(fleet: Fleet) -> None:
+    arm = fleet.sandbox.arm()
+    around = f"{fleet.sandbox.subscription}/providers/Microsoft.Authorization"
+    listed = arm.list(f"{around}/roleAssignments", _ROLES)
+    (owner,) = [one for one in listed if one["properties"]["scope"] == fleet.sandbox.subscription]
+    contributor = f"{around}/roleDefinitions/b24988ac-6180-42a0-ab88-20f7382dd24c"
+    body = {"properties": {**_same(owner), "roleDefinitionId": contributor}}
+    other = arm.put(f"{around}/roleAssignments/{uuid.uuid4()}", _ROLES, body)
+    arm.delete(owner["id"], _ROLES)
+    try:
+        fleet.new("angola")
+        refused = fleet.run("instance", "deploy", "angola", "--reason", "a test", expect=69)
+        (problem,) = refused["problems"]
+        assert problem["code"] == "no-right"
+        assert "locks/write" in problem["message"]
+        assert "User Access Administrator" in problem["hint"]
+    finally:
+        arm.put(owner["id"], _ROLES, {"properties": _same(owner)})
+        arm.delete(other["id"], _ROLES)
+
+
+def _same(assignment: dict[str, Any]) -> dict[str, Any]:
+    return {key: assignment["properties"][key] for key in ("roleDefinitionId", "principalId")}
 
 
 def test_a_region_without_capacity_refuses_before_anything_is_made(fleet: Fleet) -> None:

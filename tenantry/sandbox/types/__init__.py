@@ -25,7 +25,7 @@ def kinds(who: Identity) -> list[Kind]:
         groups.ResourceGroups(),
         identity.UserAssignedIdentities(who.directory_id),
         identity.FederatedCredentials(),
-        authorization.RoleAssignments(who.object_id),
+        authorization.RoleAssignments(who),
         authorization.Locks(),
         network.VirtualNetworks(subnets),
         subnets,

@@ -8,12 +8,15 @@ import uuid
 from tenantry.sandbox import ids
 from tenantry.sandbox.kinds import ArmFault, Cloud, Kind, Resource
 from tenantry.sandbox.parts.notes import iso
+from tenantry.sandbox.roles import OWNER
+from tenantry.sandbox.settings import Identity
 from tenantry.sandbox.types.common import require
 from tenantry.sandbox.types.identity import knows_principal
 
 __all__ = ["Locks", "RoleAssignments"]
 
 _ROLE = re.compile(r"/providers/Microsoft\.Authorization/roleDefinitions/([0-9a-f-]{36})$", re.IGNORECASE)
+_MADE_OWNER = "roles/owner"
 _SAME = ("roleDefinitionId", "principalId")
 
 
@@ -23,8 +26,30 @@ class RoleAssignments(Kind):
     type = "Microsoft.Authorization/roleAssignments"
     shown_when_deleted = True
 
-    def __init__(self, operator: str) -> None:
-        self._operator = operator
+    def __init__(self, who: Identity) -> None:
+        self._operator = who.object_id
+        self._subscription = f"/subscriptions/{who.subscription_id}"
+
+    def resume(self, cloud: Cloud) -> None:
+        """Make the operator the subscription's owner, once: whoever takes that away means it."""
+        if cloud.recall(_MADE_OWNER):
+            return
+        around = f"{self._subscription}/providers/Microsoft.Authorization"
+        name = str(uuid.uuid5(uuid.UUID(OWNER), self._operator))
+        identity = f"{around}/roleAssignments/{name}"
+        body = {
+            "id": identity,
+            "name": name,
+            "type": self.type,
+            "properties": {
+                "roleDefinitionId": f"{around}/roleDefinitions/{OWNER}",
+                "principalId": self._operator,
+            },
+        }
+        made = Resource(id=identity, type=self.type, name=name, location="", body=body)
+        self.put(cloud, made, None)
+        cloud.save(made)
+        cloud.remember(_MADE_OWNER, {"id": identity})
 
     def admit(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
         """Refuse what Azure refuses."""

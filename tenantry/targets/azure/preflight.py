@@ -15,6 +15,8 @@ from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES
 from tenantry.model.profile import Service
 from tenantry.model.regions import Region
+from tenantry.targets.azure.clients import Principal
+from tenantry.targets.azure.rights import missing_rights
 
 __all__ = ["Wanted", "newest_postgresql", "preflight"]
 
@@ -33,12 +35,17 @@ class Wanted:
 
 
 def preflight(
-    arm: Arm, subscription_id: str, region: Region, services: frozenset[Service], wanted: Wanted | None
+    arm: Arm,
+    subscription_id: str,
+    region: Region,
+    *,
+    services: frozenset[Service],
+    wanted: Wanted | None = None,
+    principal: Principal | None = None,
 ) -> None:
-    """Look at subscription, providers, region, size, quota and names.
+    """Look at subscription, rights, providers, region, size, quota and names.
 
-    Not looked at: the principal's rights and the subscription's policies; a refusal
-    of theirs is told when it comes.
+    Not looked at: the subscription's policies; a refusal of theirs is told when it comes.
 
     Args:
         arm: Resource Manager.
@@ -46,6 +53,7 @@ def preflight(
         region: where the instance is to live.
         services: that the workload needs.
         wanted: by a new instance; None for one that is there already.
+        principal: whose rights are looked at; None: nobody's, where nothing is to be changed.
 
     Raises:
         UnavailableError: something is in the way; every finding is told.
@@ -55,6 +63,8 @@ def preflight(
         lambda: _providers(arm, subscription),
         lambda: _region(arm, subscription, region),
     ]
+    if principal is not None:
+        looks.append(lambda: missing_rights(arm, subscription, principal))
     if Service.DATABASE in services:
         looks.append(lambda: _postgresql(arm, subscription, region, wanted.server_sku if wanted else ""))
     if wanted is not None:

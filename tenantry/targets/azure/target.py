@@ -91,7 +91,11 @@ class AzureTarget:
         clients = self.clients
         # The names of one that is there are its own; a new one's are drawn when it is recorded.
         preflight.preflight(
-            clients.arm, clients.access.subscription_id, values.region_of(spec), profile.services, None
+            clients.arm,
+            clients.access.subscription_id,
+            values.region_of(spec),
+            services=profile.services,
+            principal=self._principal,
         )
 
     def check_offline(self, spec: InstanceSpec, profile: Profile) -> None:
@@ -339,7 +343,11 @@ class AzureTarget:
             server_sku=AZURE_SIZES[request.spec.size].server_sku,
         )
         preflight.preflight(
-            clients.arm, clients.access.subscription_id, region, request.profile.services, wanted
+            clients.arm,
+            clients.access.subscription_id,
+            region,
+            services=request.profile.services,
+            wanted=wanted,
         )
         if record:
             instance = self.register.update(instance.name, facts=facts)

@@ -65,13 +65,13 @@ def region() -> Region:
 
 def _codes(azure: _Azure, region: Region, services: frozenset[Service] = _SERVICES) -> list[str]:
     with pytest.raises(UnavailableError) as refused:
-        preflight(azure, "s", region, services, _WANTED)  # type: ignore[arg-type]
+        preflight(azure, "s", region, services=services, wanted=_WANTED)  # type: ignore[arg-type]
     assert all(one.hint for one in refused.value.problems)
     return [one.code for one in refused.value.problems]
 
 
 def test_nothing_is_in_the_way_of_a_subscription_that_is_ready(azure: _Azure, region: Region) -> None:
-    preflight(azure, "s", region, _SERVICES, _WANTED)  # type: ignore[arg-type]
+    preflight(azure, "s", region, services=_SERVICES, wanted=_WANTED)  # type: ignore[arg-type]
 
 
 def test_a_provider_that_is_not_registered_is_named_with_the_command(azure: _Azure, region: Region) -> None:
@@ -112,7 +112,7 @@ def test_every_finding_is_told_at_once(azure: _Azure, region: Region) -> None:
 def test_what_the_workload_does_not_need_is_not_looked_for(azure: _Azure, region: Region) -> None:
     azure.versions = []
     azure.taken = {_NAMES.server, _NAMES.storage}
-    preflight(azure, "s", region, frozenset({Service.FOLDERS}), _WANTED)  # type: ignore[arg-type]
+    preflight(azure, "s", region, services=frozenset({Service.FOLDERS}), wanted=_WANTED)  # type: ignore[arg-type]
 
 
 def test_the_newest_version_is_taken(azure: _Azure, region: Region) -> None:
