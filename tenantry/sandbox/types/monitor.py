@@ -45,7 +45,8 @@ class Components(Kind):
         before = old.properties if old is not None else {}
         key = before.get("InstrumentationKey") or str(uuid.uuid4())
         app = before.get("AppId") or str(uuid.uuid4())
-        end = f"applicationinsights.{cloud.suffix}"
+        port = cloud.listener().rpartition(":")[2]
+        end = f"applicationinsights.{cloud.suffix}" + ("" if port == "443" else f":{port}")
         new.body.setdefault("kind", "web")
         new.properties.setdefault("Flow_Type", "Bluefield")
         new.properties.setdefault("RetentionInDays", 90)
