@@ -79,7 +79,7 @@ class _Alerts(Place):
     def later(self, minutes: int = 5, times: int = 1) -> None:
         """Move the clock, which does what is due."""
         for _ in range(times):
-            self.sandbox.faults("time", f"+{minutes}m")
+            self.faults("time", f"+{minutes}m")
 
     def told(self, rule: str, *conditions: str) -> None:
         """Expect exactly this to have been told of a rule."""
@@ -187,11 +187,11 @@ def test_a_disk_that_fills_is_told_once_and_its_relief_once(alerts: _Alerts) -> 
     alerts.rule("disk", server["id"], "storage_percent", above=85, how="Average", window="PT15M")
     alerts.later()
     alerts.told("disk")
-    alerts.sandbox.faults("disk", server["name"], "95")
+    alerts.faults("disk", server["name"], "95")
     alerts.later(15)
     alerts.later()
     alerts.told("disk", "Fired")
-    alerts.sandbox.faults("clear")
+    alerts.faults("clear")
     alerts.later(20, times=2)
     alerts.told("disk", "Fired", "Resolved")
 

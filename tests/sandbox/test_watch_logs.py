@@ -83,7 +83,7 @@ def test_a_site_sends_its_output_and_its_requests(logs: _Logs) -> None:
     assert logs.get(site, "/before") == 200
     logs.send_logs(site, workspace)
     assert [logs.get(site, path) for path in ("/", "/broken")] == [200, 500]
-    logs.sandbox.faults("time", "+1s")
+    logs.faults("time", "+1s")
     found = logs.ask(workspace, "AppServiceHTTPLogs | where ScStatus >= 500 | project CsUriStem, ScStatus")
     assert found == [{"CsUriStem": "/broken", "ScStatus": 500}]
     text = "AppServiceConsoleLogs | where ResultDescription has 'request' | count"
@@ -98,7 +98,7 @@ def test_a_vault_and_a_server_send_their_logs(logs: _Logs) -> None:
         logs.send_logs(one, workspace)
     assert logs.ask_vault(vault) == 403
     logs.arm.post(f"{server['id']}/restart", "2024-08-01", {})
-    logs.sandbox.faults("time", "+1s")
+    logs.faults("time", "+1s")
     found = logs.ask(workspace, "AzureDiagnostics | where Category == 'AuditEvent'")
     assert [(one["OperationName"], one["httpStatusCode_d"]) for one in found] == [("SecretList", 403.0)]
     assert found[0]["ResourceProvider"] == "MICROSOFT.KEYVAULT"
@@ -130,8 +130,8 @@ def test_an_exception_of_a_workload_is_told_once_and_its_end_once(
     provider.shutdown()
     (found,) = logs.ask(workspace, "AppExceptions")
     assert (found["ExceptionType"], found["OuterMessage"]) == ("RuntimeError", "the till is empty")
-    logs.sandbox.faults("time", "+40m")
-    logs.sandbox.faults("time", "+5m")
+    logs.faults("time", "+40m")
+    logs.faults("time", "+5m")
     wait_until(lambda: len(webhook.heard) >= 2)
     assert webhook.conditions("exceptions") == ["Fired", "Resolved"]
     context = webhook.heard[0]["data"]["alertContext"]
@@ -182,7 +182,7 @@ def test_rows_are_kept_for_their_days_and_leave_no_bytes(logs: _Logs) -> None:
     marker = f"marker-{uuid.uuid4().hex}"
     logs.track(_message(key, marker))
     assert _found_in_files(logs, marker)
-    logs.sandbox.faults("time", "+31d")
+    logs.faults("time", "+31d")
     assert logs.ask(workspace, "AppTraces", None) == []
     assert not _found_in_files(logs, marker)
 
@@ -200,9 +200,9 @@ def test_a_deleted_workspace_has_its_rows_again_until_its_days_are_over(logs: _L
     logs.arm.call("DELETE", other["id"], version="2025-02-01", query={"force": "true"})
     assert _found_in_files(logs, marker) == 1
     logs.arm.delete(workspace["id"], "2025-02-01")
-    logs.sandbox.faults("time", "+13d")
+    logs.faults("time", "+13d")
     assert _found_in_files(logs, marker) == 1
-    logs.sandbox.faults("time", "+2d")
+    logs.faults("time", "+2d")
     assert _found_in_files(logs, marker) == 0
 
 

@@ -63,7 +63,7 @@ def test_refusals_of_a_vault_are_counted_by_status_and_activity(place: Place, mo
 def test_a_server_is_measured_by_its_files_and_sessions(place: Place, monitor: Any) -> None:
     server = place.server()
     for _ in range(3):  # work is told from the second look on, a second after the one before
-        place.sandbox.faults("time", "+1m")
+        place.faults("time", "+1m")
     names = "storage_used,storage_percent,active_connections,is_db_alive,cpu_percent"
     found = monitor.metrics.list(server["id"], metricnames=names, aggregation="Maximum")
     points = {

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tenantry.adapters.azure_arm import Arm
+from tenantry.cli.sandboxing import faults
 from tests.support.sandbox import Sandbox
 
 __all__ = ["REGION", "Place", "Webhook", "data_folder"]
@@ -87,6 +88,10 @@ class Place:
 
     def close(self) -> None:
         self.arm.close()
+
+    def faults(self, kind: str, *values: str) -> None:
+        """What ``tenantry sandbox faults`` does, without a process for each."""
+        faults(self.sandbox.workspace, kind, values, match="")
 
     def put(self, path: str, version: str, body: dict[str, Any]) -> dict[str, Any]:
         """PUT something below the group; return its body."""
