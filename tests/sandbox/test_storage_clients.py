@@ -18,6 +18,7 @@ from azure.storage.blob import (
     BlobBlock,
     BlobClient,
     BlobServiceClient,
+    ContainerClient,
     RetentionPolicy,
     generate_container_sas,
 )
@@ -154,30 +155,6 @@ def test_a_snapshot_of_what_was_overwritten_is_kept(accounts: _Accounts, keeping
     blob.undelete_blob()
     old = container.get_blob_client("page", snapshot=kept.snapshot)
     assert (old.download_blob().readall(), blob.download_blob().readall()) == (b"first", b"second")
-
-
-def test_an_earlier_version_is_read_promoted_and_deleted(accounts: _Accounts) -> None:
-    name = accounts.make(
-        service={"isVersioningEnabled": True, "deleteRetentionPolicy": {"enabled": True, "days": 2}}
-    )
-    container = accounts.blobs(name).create_container("versions")
-    blob = container.get_blob_client("doc")
-    first = blob.upload_blob(b"one")["version_id"]
-    second = blob.upload_blob(b"two", overwrite=True)["version_id"]
-    listed = [(one.version_id, one.is_current_version) for one in container.list_blobs(include=["versions"])]
-    assert listed == [(first, None), (second, True)]
-    assert blob.download_blob(version_id=first).readall() == b"one"
-    assert blob.get_blob_properties().version_id == second
-    blob.delete_blob()
-    assert [one.name for one in container.list_blobs()] == []
-    assert [one.version_id for one in container.list_blobs(include=["versions"])] == [first, second]
-    blob.upload_blob_from_url(f"{blob.url}?versionid={first}")
-    assert blob.download_blob().readall() == b"one"
-    blob.delete_blob(version_id=second)
-    gone = [one for one in container.list_blobs(include=["versions", "deleted"]) if one.deleted]
-    assert [one.version_id for one in gone] == [second]
-    with pytest.raises(ResourceNotFoundError):
-        blob.download_blob(version_id=second)
 
 
 def test_a_deleted_container_comes_back_with_its_blobs(accounts: _Accounts, keeping: str) -> None:
@@ -366,19 +343,19 @@ def test_after_the_last_date_no_byte_is_left(accounts: _Accounts, keeping: str) 
 
 
 def test_what_is_deleted_for_good_leaves_no_byte(accounts: _Accounts, plain: str) -> None:
-    mark = f"marker-{uuid.uuid4().hex}"
-    container = accounts.blobs(plain).create_container("erased")
-    container.upload_blob("a", mark.encode())
-    container.upload_blob("b", b"other")
-    assert accounts.files_with(mark)
-    container.upload_blob("a", b"nothing", overwrite=True)
+    overwritten, dropped, stays = (f"marker-{uuid.uuid4().hex}" for _ in range(3))
+    service = accounts.blobs(plain)
+    one, other = service.create_container("erased"), service.create_container("dropped")
+    one.upload_blob("a", overwritten.encode())
+    one.upload_blob("b", stays.encode())
+    other.upload_blob("a", dropped.encode())
+    assert accounts.files_with(overwritten)
+    one.upload_blob("a", b"nothing", overwrite=True)
+    other.delete_container()
     accounts.sandbox.faults("time", "+1m")
-    assert not accounts.files_with(mark)
-    assert container.download_blob("b").readall() == b"other"
-    container.upload_blob("a", mark.encode(), overwrite=True)
-    container.delete_container()
-    accounts.sandbox.faults("time", "+1m")
-    assert not accounts.files_with(mark)
+    assert not accounts.files_with(overwritten)
+    assert not accounts.files_with(dropped)
+    assert one.download_blob("b").readall() == stays.encode()
 
 
 def test_a_deleted_account_is_kept_for_fourteen_days(accounts: _Accounts) -> None:
@@ -405,10 +382,13 @@ def test_a_signature_for_a_container_does_what_it_says(accounts: _Accounts, keep
     accounts.blobs(keeping).create_container("shared").upload_blob("x", b"1")
     until = datetime.now(UTC) + timedelta(minutes=10)
 
-    def blob(permission: str) -> BlobClient:
+    def signature(permission: str) -> str:
         key = accounts.key(keeping)
-        text = generate_container_sas(keeping, "shared", key, permission=permission, expiry=until)
-        return accounts.blobs(keeping, AzureSasCredential(text)).get_blob_client("shared", "x")
+        return generate_container_sas(keeping, "shared", key, permission=permission, expiry=until)
+
+    def blob(permission: str) -> BlobClient:
+        credential = AzureSasCredential(signature(permission))
+        return accounts.blobs(keeping, credential).get_blob_client("shared", "x")
 
     assert blob("r").download_blob().readall() == b"1"
     with pytest.raises(HttpResponseError, match="AuthorizationPermissionMismatch"):
@@ -416,6 +396,14 @@ def test_a_signature_for_a_container_does_what_it_says(accounts: _Accounts, keep
     blob("d").delete_blob()
     with pytest.raises(HttpResponseError, match="Authorization"):
         blob("r").undelete_blob()
+    blob("rw").undelete_blob()
+    again = ContainerClient.from_container_url(
+        f"https://{keeping}.{accounts.sandbox.told['blob_suffix']}/shared",
+        AzureSasCredential(signature("dr")),
+        connection_verify=accounts.sandbox.told["ca_file"],
+        use_env_settings=False,
+    )
+    assert [one.status_code for one in again.delete_blobs("x")] == [202]
     blob("rw").undelete_blob()
     assert blob("r").download_blob().readall() == b"1"
     with pytest.raises(HttpResponseError, match="AuthenticationFailed"):
@@ -428,7 +416,7 @@ def test_a_deleted_snapshot_comes_back_with_its_blob(accounts: _Accounts, keepin
     container = accounts.blobs(keeping).create_container("snaps")
     blob = container.get_blob_client("x")
     blob.upload_blob(b"1")
-    time = blob.create_snapshot()["snapshot"]
+    time = str(blob.create_snapshot()["snapshot"])
     blob.set_blob_metadata({"a": "b"})
     blob.delete_blob(delete_snapshots="include")
     assert [one.name for one in container.list_blobs(include=["snapshots"])] == []
@@ -450,7 +438,9 @@ def test_the_service_says_what_resource_manager_says(accounts: _Accounts, keepin
     service.set_service_properties(delete_retention_policy=RetentionPolicy(enabled=True, days=7))
 
 
-def test_an_account_cannot_be_read_while_its_key_is_off(accounts: _Accounts) -> None:
+@pytest.fixture(scope="module")
+def encrypted(accounts: _Accounts) -> tuple[str, KeyClient]:
+    """An account that a key encrypts and that keeps versions; made when its identity may use the key."""
     key, user = _key_and_identity(accounts)
     encryption = {
         "keySource": "Microsoft.Keyvault",
@@ -470,6 +460,15 @@ def test_an_account_cannot_be_read_while_its_key_is_off(accounts: _Accounts) -> 
     accounts.assign(vault, "e147488a-f6f5-4113-8e2d-b22465e65bf6", user["properties"]["principalId"])
     accounts.sandbox.arm().put(path, "2024-01-01", body)
     accounts.assign(path, _CONTRIBUTOR)
+    policy = {"isVersioningEnabled": True, "deleteRetentionPolicy": {"enabled": True, "days": 2}}
+    accounts.client.blob_services.set_service_properties(accounts.group, name, {"properties": policy})
+    return name, key
+
+
+def test_an_account_cannot_be_read_while_its_key_is_off(
+    accounts: _Accounts, encrypted: tuple[str, KeyClient]
+) -> None:
+    name, key = encrypted
     container = accounts.blobs(name).create_container("one")
     container.upload_blob("x", b"1")
     key.update_key_properties("data", enabled=False)
@@ -477,6 +476,29 @@ def test_an_account_cannot_be_read_while_its_key_is_off(accounts: _Accounts) -> 
         container.download_blob("x")
     key.update_key_properties("data", enabled=True)
     assert container.download_blob("x").readall() == b"1"
+
+
+def test_an_earlier_version_is_read_promoted_and_deleted(
+    accounts: _Accounts, encrypted: tuple[str, KeyClient]
+) -> None:
+    container = accounts.blobs(encrypted[0]).create_container("versions")
+    blob = container.get_blob_client("doc")
+    first = blob.upload_blob(b"one")["version_id"]
+    second = blob.upload_blob(b"two", overwrite=True)["version_id"]
+    listed = [(one.version_id, one.is_current_version) for one in container.list_blobs(include=["versions"])]
+    assert listed == [(first, None), (second, True)]
+    assert blob.download_blob(version_id=first).readall() == b"one"
+    assert blob.get_blob_properties().version_id == second
+    blob.delete_blob()
+    assert [one.name for one in container.list_blobs()] == []
+    assert [one.version_id for one in container.list_blobs(include=["versions"])] == [first, second]
+    blob.upload_blob_from_url(f"{blob.url}?versionid={first}")
+    assert blob.download_blob().readall() == b"one"
+    blob.delete_blob(version_id=second)
+    gone = [one for one in container.list_blobs(include=["versions", "deleted"]) if one.deleted]
+    assert [one.version_id for one in gone] == [second]
+    with pytest.raises(ResourceNotFoundError):
+        blob.download_blob(version_id=second)
 
 
 def _key_and_identity(accounts: _Accounts) -> tuple[KeyClient, dict[str, Any]]:
