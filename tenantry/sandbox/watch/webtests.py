@@ -49,9 +49,9 @@ class WebTests:
         self._running = {name: one for name, one in self._running.items() if one.is_alive()}
         for test in self._cloud.children("", WEB_TEST):
             every = timedelta(seconds=int(test.properties.get("Frequency") or 300))
-            last = self._last.get(test.id)
+            last = self._last.setdefault(test.id, now)  # a new test begins after its first interval
             enabled = test.properties.get("Enabled", True) is not False
-            if not enabled or test.id in self._running or (last is not None and last <= now < last + every):
+            if not enabled or test.id in self._running or last <= now < last + every:
                 continue
             self._last[test.id] = now
             # A daemon: one that hangs must not hold up the end of the sandbox.
