@@ -130,7 +130,7 @@ class Store:
             return None
         place = f"{container}/{uuid.uuid4().hex}"
         source = blob_path(container, name) + (f"?snapshot={quote(snapshot)}" if snapshot else "")
-        self._copy(source, HIDDEN, place, tier=found.get("x-ms-access-tier"))
+        self._copy(source, HIDDEN, place)
         modified = found.get("last-modified")
         stamp = snapshot or self.index.version(container, name) or _stamp_from(modified)
         return Kept(place, container, "", name, BASE, stamp, "", "", modified)
@@ -155,27 +155,28 @@ class Store:
 
     def discard(self, kept: Kept) -> None:
         """Forget a copy; its bytes go with the next erasing, if no other blob has them."""
+        self._drop(kept)
+        self.soil()
+
+    def _drop(self, kept: Kept) -> None:
         self.ask("DELETE", blob_path(HIDDEN, kept.place))
         self.index.remove(kept)
-        self.soil()
 
     def bring_back(self, kept: Kept) -> None:
         """Make a kept base blob the present one again."""
         self._copy(blob_path(HIDDEN, kept.place), kept.container, kept.name)
-        self.discard(kept)
+        self._drop(kept)  # the blob that came back has its bytes
 
-    def _copy(self, source: str, container: str, name: str, *, tier: str = "") -> None:
-        headers = {
-            "x-ms-copy-source": f"http://{self._host}{source}",
-            "x-ms-requires-sync": "true",
-            "x-ms-copy-source-tag-option": "COPY",
-        }
-        if tier.lower() == "archive":  # Azurite copies such ones only so
-            headers = {"x-ms-copy-source": headers["x-ms-copy-source"], "x-ms-access-tier": tier}
-        answer = self.ask("PUT", blob_path(container, name), "", headers)
+    def _copy(self, source: str, container: str, name: str) -> None:
+        place = {"x-ms-copy-source": f"http://{self._host}{source}"}
+        whole = {**place, "x-ms-requires-sync": "true", "x-ms-copy-source-tag-option": "COPY"}
+        answer = self.ask("PUT", blob_path(container, name), "", whole)
+        if answer.get("x-ms-error-code") == "BlobArchived":  # Azurite copies such ones only in this way
+            archived = {**place, "x-ms-access-tier": "Archive"}
+            answer = self.ask("PUT", blob_path(container, name), "", archived)
         if not answer.good:
             code = answer.get("x-ms-error-code") or "InternalError"
-            raise ArmFault(max(answer.status, 400), code, f"The blob {name} cannot be kept.")
+            raise ArmFault(max(answer.status, 400), code, f"The blob {name} cannot be copied.")
 
     def _tidy(self) -> None:
         """Drop copies that nobody committed: whoever made them was killed."""
