@@ -16,7 +16,7 @@ __all__ = ["Answer", "fault_answer"]
 
 @dataclass(frozen=True)
 class Answer:
-    """Status, body (None: empty) and headers."""
+    """Status, body (None: empty; a text is XML) and headers."""
 
     status: int
     body: Any
@@ -26,6 +26,8 @@ class Answer:
         """Return it as a response."""
         if self.body is None:
             return Response(status_code=self.status, headers=dict(self.headers))
+        if isinstance(self.body, str):
+            return Response(self.body, self.status, dict(self.headers), media_type="application/xml")
         content = json.dumps(self.body, separators=(",", ":")).encode()
         return Response(
             content, self.status, dict(self.headers), media_type="application/json; charset=utf-8"

@@ -15,6 +15,7 @@ from tenantry.sandbox.arm_deleted import Deleted
 from tenantry.sandbox.arm_groups import Groups
 from tenantry.sandbox.arm_offers import Offers
 from tenantry.sandbox.arm_resources import Call, Resources
+from tenantry.sandbox.arm_stacks import Stacks
 from tenantry.sandbox.arm_subscription import Subscription
 from tenantry.sandbox.cloud import SandboxCloud
 from tenantry.sandbox.faults import Faults
@@ -41,6 +42,7 @@ class ResourceManager:
         self._deleted = Deleted(cloud, self._resources)
         self._subscription = Subscription(cloud)
         self._offers = Offers(cloud, faults)
+        self._stacks = Stacks()
         self._watched = (Metrics(cloud, cloud.samples), AlertList(cloud))
 
     async def __call__(self, request: Request) -> Response:
@@ -80,7 +82,7 @@ class ResourceManager:
         for watched in self._watched:
             if (answer := watched.answer(call.method, call.path, call.query)) is not None:
                 return answer
-        for part in (self._subscription, self._offers, self._deleted, self._groups):
+        for part in (self._subscription, self._offers, self._stacks, self._deleted, self._groups):
             if (answer := part.answer(call)) is not None:
                 return answer
         return self._resources.answer(call)

@@ -6,13 +6,14 @@ import re
 from typing import Any
 
 from tenantry.config.regions import catalogue
-from tenantry.model.regions import Access, Offered, Region
+from tenantry.model.regions import Region
 from tenantry.sandbox import quotas
 from tenantry.sandbox.answers import Answer
 from tenantry.sandbox.arm_resources import Call
 from tenantry.sandbox.cloud import SandboxCloud
 from tenantry.sandbox.faults import Faults
 from tenantry.sandbox.kinds import ArmFault
+from tenantry.sandbox.parts.postgres_offers import capability
 
 __all__ = ["Offers"]
 
@@ -21,12 +22,6 @@ _PATH = re.compile(
     r"/(?P<what>capabilities|checkNameAvailability|resourceType/flexibleServers/usages)$",
     re.IGNORECASE,
 )
-_VERSIONS = ("15", "16", "17", "18")
-_SIZES = {
-    "GeneralPurpose": ("Standard_D2ds_v5", "Standard_D4ds_v5", "Standard_D8ds_v5"),
-    "MemoryOptimized": ("Standard_E2ds_v5", "Standard_E4ds_v5", "Standard_E8ds_v5"),
-    "Burstable": ("Standard_B1ms", "Standard_B2s"),
-}
 # Whose names are unique in the cloud; deleted ones keep theirs, but for accounts.
 _NAMED = {
     "microsoft.keyvault": ("Microsoft.KeyVault/vaults", "VaultAlreadyExists"),
@@ -55,7 +50,7 @@ class Offers:
             return None
         region = self._region(found["location"] or "")
         if what == "capabilities":
-            return Answer(200, {"value": [_capability(region)]})
+            return Answer(200, {"value": [capability(region)]})
         return Answer(200, {"value": quotas.usages(self._cloud, self._faults, region.name)})
 
     def _region(self, name: str) -> Region:
@@ -75,39 +70,3 @@ class Offers:
             message = f"The name '{name}' is already {where}."
             return {"nameAvailable": False, "reason": reason, "message": message}
         return {"nameAvailable": True, "reason": "", "message": ""}
-
-
-def _capability(region: Region) -> dict[str, Any]:
-    restricted = region.postgresql is Offered.NO or region.access is not Access.OPEN
-    zonal = region.zone_redundancy is Offered.YES
-    return {
-        "name": "FlexibleServerCapabilities",
-        "restricted": "Enabled" if restricted else "Disabled",
-        "supportedServerVersions": [] if restricted else [{"name": one} for one in _VERSIONS],
-        "supportedServerEditions": []
-        if restricted
-        else [
-            {
-                "name": tier,
-                "defaultSkuName": sizes[0],
-                "supportedServerSkus": [
-                    {
-                        "name": size,
-                        "vCores": quotas.family_and_cores(size)[1],
-                        "supportedZones": [str(zone) for zone in range(1, region.zones + 1)],
-                        "supportedHaMode": ["SameZone", *(["ZoneRedundant"] if zonal else [])],
-                    }
-                    for size in sizes
-                ],
-            }
-            for tier, sizes in _SIZES.items()
-        ],
-        "geoBackupSupported": "Enabled" if region.geo_backup is Offered.YES else "Disabled",
-        "zoneRedundantHaSupported": "Enabled" if zonal else "Disabled",
-        "zoneRedundantHaAndGeoBackupSupported": "Enabled"
-        if zonal and region.geo_backup is Offered.YES
-        else "Disabled",
-        "storageAutoGrowthSupported": "Enabled",
-        "onlineResizeSupported": "Enabled",
-        "fastProvisioningSupported": "Disabled",
-    }

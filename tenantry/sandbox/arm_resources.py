@@ -339,8 +339,10 @@ class Resources:
         if not action.lower().startswith(("list", "get", "query")):
             locks.check_write(self._cloud, found.id)
             self._log(action, found.id, found.type)
-        told = self._cloud.kind(found.type).action(self._cloud, found, action, call.body or {})
-        return Answer(200, told if told is not None else None)
+        kind = self._cloud.kind(found.type)
+        if document := kind.document(self._cloud, found, action):
+            return Answer(200, document)
+        return Answer(200, kind.action(self._cloud, found, action, call.body or {}))
 
     def _implied(self, subject: Target) -> Resource:
         """Return a part of a resource that is always there, such as a site's settings."""

@@ -129,6 +129,11 @@ class Kind:
         del cloud, body
         raise ArmFault(404, "NotFound", f"{resource.type} has no action {action}")
 
+    def document(self, cloud: Cloud, resource: Resource, action: str) -> str:
+        """Answer an action that is told in XML; "" leaves it to ``action``."""
+        del cloud, resource, action
+        return ""
+
     def get(self, cloud: Cloud, resource: Resource) -> None:
         """Refresh ``resource.body`` from what really is."""
 

@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["MissingProgram", "find_azurite", "find_postgres", "find_runtime"]
+__all__ = ["MissingProgram", "find_azurite", "find_postgres", "find_runtime", "runtimes"]
 
 _OLDEST_POSTGRES = 15
 _RUNTIMES = Path("/opt/tenantry/runtimes")
 _SYSTEM = (Path("/usr/local/bin"), Path("/usr/bin"))
-_AZURITE = "azurite-3.35.0/node_modules/azurite/dist/src/blob/main.js"
+_AZURITE = "azurite-3.35.0/node_modules/azurite/dist/src/blob"
 _PROGRAMS = {"NODE": "node", "PYTHON": "python3"}
 
 
@@ -38,13 +38,13 @@ def find_postgres(root: Path = Path("/usr/lib/postgresql")) -> Path:
 
 
 def find_azurite() -> Path:
-    """Return the program of Azurite's blob service, for Node to run.
+    """Return the folder of Azurite's blob service, for Node to load.
 
     Raises:
         MissingProgram: set-up did not bring it.
     """
     for folder in _folders():
-        if (folder / _AZURITE).is_file():
+        if (folder / _AZURITE).is_dir():
             return folder / _AZURITE
     raise MissingProgram("Azurite 3.35 (make setup)")
 
@@ -65,6 +65,19 @@ def find_runtime(linux_fx_version: str) -> Path:
         if os.access(path, os.X_OK):
             return path
     raise MissingProgram(f"{name} {version} (make setup)")
+
+
+def runtimes() -> list[tuple[str, str]]:
+    """Return the stacks that are here, with their versions: ``("NODE", "24")``, ``("PYTHON", "3.11")``."""
+    found = set()
+    for stack, program in _PROGRAMS.items():
+        for folder in _folders():
+            brought = folder.glob(f"{program}-*/bin/{program}")
+            found |= {(stack, one.parents[1].name.removeprefix(f"{program}-")) for one in brought}
+    for folder in _SYSTEM:  # the system's Python says its version in a name, its Node does not
+        versions = [one.name.removeprefix("python") for one in folder.glob("python3.*")]
+        found |= {("PYTHON", one) for one in versions if one.replace(".", "").isdecimal()}
+    return sorted(found)
 
 
 def _candidates(name: str, version: str) -> Iterable[Path]:

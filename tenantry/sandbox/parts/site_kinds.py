@@ -21,6 +21,7 @@ class Plans(Kind):
         """Complete it."""
         for name, value in (old.properties if old else {}).items():
             new.properties.setdefault(name, value)
+        new.body.setdefault("kind", "linux" if new.properties.get("reserved") else "app")
         self.get(cloud, new)
 
     def get(self, cloud: Cloud, resource: Resource) -> None:

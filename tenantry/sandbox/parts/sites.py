@@ -70,6 +70,8 @@ class Sites(Kind):
         for name, value in before.items():
             properties.setdefault(name, value)
         properties["siteConfig"] = config
+        plan = cloud.find(str(properties.get("serverFarmId") or ""))
+        new.body.setdefault("kind", "app,linux" if plan and plan.properties.get("reserved") else "app")
         self._describe(cloud, new, note)
         cloud.save(new)
         if settings is not None or old is None or _runs_otherwise(old, new):
@@ -118,6 +120,11 @@ class Sites(Kind):
             self.restart(cloud, resource)
         self.get(cloud, resource)
         return None
+
+    def document(self, cloud: Cloud, resource: Resource, action: str) -> str:
+        """Tell how packages come in."""
+        end = f"azurewebsites.{cloud.suffix}"
+        return _PROFILE.format(site=resource.name, end=end) if action.lower() == "publishxml" else ""
 
     def deleted(self, cloud: Cloud, location: str) -> list[dict[str, Any]]:
         """Return the deleted sites."""
@@ -344,6 +351,13 @@ def _runs_otherwise(old: Resource, new: Resource) -> bool:
         (new.body.get("identity") or {}).get("userAssignedIdentities") or {}
     )
 
+
+# Packages come in with a token only, so the password reads as where App Service forbids passwords.
+_PROFILE = (
+    '<publishData><publishProfile profileName="{site} - Zip Deploy" publishMethod="ZipDeploy" '
+    'publishUrl="{site}.scm.{end}:443" userName="${site}" userPWD="REDACTED" '
+    'destinationAppUrl="https://{site}.{end}"/></publishData>'
+)
 
 _WEB: Mapping[str, Any] = {
     "numberOfWorkers": 1,

@@ -94,12 +94,12 @@ class Objects:
         self.find(name)
         return list((self._note(name) or {})["versions"])
 
-    def delete(self, name: str) -> dict[str, Any]:
-        """Keep it as deleted; return the note."""
+    def delete(self, name: str, *, shown: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Keep it as deleted, with what Resource Manager showed of it; return the note."""
         self.find(name)
         found = self._note(name) or {}
         now = self._cloud.now()
-        found["deleted"] = {"at": iso(now), "until": iso(now + self._kept)}
+        found["deleted"] = {"at": iso(now), "until": iso(now + self._kept), "shown": shown}
         self._save(name, found)
         return found
 

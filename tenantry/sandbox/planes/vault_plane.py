@@ -137,7 +137,8 @@ class _Call:
                 return JSONResponse(self._bundle(objects, kind, name, objects.change(name, rest, self._body)))
             case "DELETE", True, "":
                 self._may(kind, "delete")
-                return JSONResponse(self._deleted_bundle(objects, kind, name, objects.delete(name)))
+                note = objects.delete(name, shown=self._hide(kind, name))
+                return JSONResponse(self._deleted_bundle(objects, kind, name, note))
         raise vault_error(400, "BadParameter", f"Method {self._method} does not allow operation.")
 
     def deleted(self, found: re.Match[str]) -> Response:
@@ -162,6 +163,7 @@ class _Call:
                 return Response(status_code=204)
             case "POST", True, "recover":
                 self._may(kind, "recover")
+                self._show(kind, name, objects.deleted(name)["deleted"].get("shown"))
                 return JSONResponse(self._bundle(objects, kind, name, objects.recover(name)))
         raise vault_error(400, "BadParameter", f"Method {self._method} does not allow operation.")
 
@@ -177,6 +179,19 @@ class _Call:
 
     def _may(self, kind: str, operation: str) -> None:
         check_rights(self._cloud, self._vault, self._principal, kind, operation)
+
+    def _hide(self, kind: str, name: str) -> dict[str, Any] | None:
+        """Take an object out of Resource Manager; return what it showed there."""
+        shown = self._cloud.find(f"{self._vault.id}/{kind}/{name}")
+        if shown is not None:
+            self._cloud.drop(shown)
+        return shown.body if shown is not None else None
+
+    def _show(self, kind: str, name: str, body: dict[str, Any] | None) -> None:
+        """Show an object in Resource Manager again, if it was there."""
+        if body is not None:
+            id_, type_ = f"{self._vault.id}/{kind}/{name}", f"{self._vault.type}/{kind}"
+            self._cloud.save(Resource(id=id_, type=type_, name=name, location="", body=body))
 
     def _set(self, objects: Objects, name: str) -> dict[str, Any]:
         if not isinstance(self._body.get("value"), str):

@@ -184,7 +184,7 @@ def test_a_workspace(ground: Ground) -> None:
     where = (ground.group, ground.name("log"))
     body = {"location": ground.region, "properties": {"retentionInDays": 30}}
     made = workspaces.begin_create_or_update(*where, body).result()
-    assert uuid.UUID(made.customer_id)
+    assert str(uuid.UUID(made.customer_id)) == made.customer_id
     assert workspaces.update(*where, {"properties": {"retentionInDays": 60}}).retention_in_days == 60
     assert workspaces.get(*where).customer_id == made.customer_id
     assert where[1] in names(workspaces.list_by_resource_group(ground.group))

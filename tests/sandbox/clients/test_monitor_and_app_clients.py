@@ -1,15 +1,18 @@
-"""Each verb of monitoring and App Service that other files do not cover, by Microsoft's management clients."""
+"""What other files leave of monitoring, App Service and data, called through Microsoft's clients."""
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
+from azure.keyvault.keys import KeyClient
 
 from tests.sandbox.clients.conftest import Ground
 
 _GLOBAL = "global"
+_OFFICER = "14b46e9e-c2b7-41b4-b07b-48a6ebf60603"  # Key Vault Crypto Officer
 _SETTINGS = "2021-05-01-preview"  # API version of diagnostic settings
 _INSIGHTS = "azure.mgmt.applicationinsights.ApplicationInsightsManagementClient"
 _MONITOR = "azure.mgmt.monitor.MonitorManagementClient"
@@ -62,7 +65,7 @@ def test_a_web_test(ground: Ground, workspace: str) -> None:
     component = components.create_or_update(ground.group, ground.name("appi"), _component(ground, workspace))
     tests = ground.client(_INSIGHTS, api_version="2022-06-15").web_tests
     where = (ground.group, ground.name("test"))
-    body = {
+    body: dict[str, Any] = {
         "location": ground.region,
         "kind": "standard",
         "tags": {f"hidden-link:{component.id}": "Resource"},
@@ -276,8 +279,35 @@ def test_a_vault_with_keys_and_secrets_as_resource_manager_has_them(ground: Grou
     client.secrets.update(*where, "token", {"tags": {"a": "b"}})
     assert client.secrets.get(*where, "token").tags == {"a": "b"}
     assert names(client.secrets.list(*where)) == ["token"]
+    roles = ground.client(
+        "azure.mgmt.authorization.AuthorizationManagementClient", api_version="2022-04-01"
+    ).role_assignments
+    officer = f"{ground.sandbox.subscription}/providers/Microsoft.Authorization/roleDefinitions/{_OFFICER}"
+    role = {"roleDefinitionId": officer, "principalId": ground.sandbox.told["object_id"]}
+    roles.create(vaults.get(*where).id, str(uuid.uuid4()), {"properties": role})
+    told = ground.sandbox.told
+    with KeyClient(
+        f"https://{where[1]}.{told['vault_suffix']}",
+        ground.sandbox.credential(),
+        connection_verify=told["ca_file"],
+        use_env_settings=False,
+    ) as inside:
+        inside.begin_delete_key("data").wait()
+        assert names(inside.list_deleted_keys()) == ["data"]
+    assert names(client.keys.list(*where)) == []
     vaults.delete(*where)
     assert where[1] in names(vaults.list_deleted())
+
+
+def test_a_container_is_changed(ground: Ground) -> None:
+    client = ground.client("azure.mgmt.storage.StorageManagementClient")
+    account = f"st{uuid.uuid4().hex[:12]}"
+    body = {"location": ground.region, "kind": "StorageV2", "sku": {"name": "Standard_LRS"}}
+    client.storage_accounts.begin_create(ground.group, account, body).result()
+    where = (ground.group, account, "papers")
+    client.blob_containers.create(*where, {})
+    client.blob_containers.update(*where, {"properties": {"metadata": {"a": "b"}}})
+    assert client.blob_containers.get(*where).metadata == {"a": "b"}
 
 
 def _component(ground: Ground, workspace: str) -> dict[str, Any]:

@@ -1,0 +1,104 @@
+"""What a region offers of PostgreSQL flexible servers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tenantry.model.regions import Access, Offered, Region
+from tenantry.sandbox import quotas
+
+__all__ = ["capability"]
+
+_VERSIONS = ("15", "16", "17", "18")
+_SIZES = {
+    "GeneralPurpose": ("Standard_D2ds_v5", "Standard_D4ds_v5", "Standard_D8ds_v5"),
+    "MemoryOptimized": ("Standard_E2ds_v5", "Standard_E4ds_v5", "Standard_E8ds_v5"),
+    "Burstable": ("Standard_B1ms", "Standard_B2s"),
+}
+# Disks: GiB, performance tier, operations per second.
+_DISKS = (
+    (32, "P4", 120),
+    (64, "P6", 240),
+    (128, "P10", 500),
+    (256, "P15", 1100),
+    (512, "P20", 2300),
+    (1024, "P30", 5000),
+    (2048, "P40", 7500),
+    (4095, "P50", 7500),
+    (4096, "P50", 7500),
+    (8192, "P60", 16000),
+    (16384, "P70", 18000),
+    (32767, "P80", 20000),
+)
+
+
+def capability(region: Region) -> dict[str, Any]:
+    """Return the one capability that Azure tells of a region."""
+    restricted = region.postgresql is Offered.NO or region.access is not Access.OPEN
+    zonal = region.zone_redundancy is Offered.YES
+    copied = region.geo_backup is Offered.YES
+    told = {
+        "restricted": restricted,
+        "geoBackupSupported": copied,
+        "zoneRedundantHaSupported": zonal,
+        "zoneRedundantHaAndGeoBackupSupported": zonal and copied,
+        "storageAutoGrowthSupported": True,
+        "onlineResizeSupported": True,
+        "fastProvisioningSupported": False,
+    }
+    features = {
+        "OfferRestricted": restricted,
+        "GeoBackup": copied,
+        "ZoneRedundantHa": zonal,
+        "ZoneRedundantHaAndGeoBackup": zonal and copied,
+        "StorageAutoGrowth": True,
+        "OnlineResize": True,
+        "FastProvisioning": False,
+        "IndexTuning": False,
+    }
+    return {
+        "name": "FlexibleServerCapabilities",
+        "supportedServerVersions": [] if restricted else [{"name": one} for one in _VERSIONS],
+        "supportedServerEditions": [] if restricted else [_edition(one, region) for one in _SIZES],
+        "supportedFeatures": [{"name": name, "status": _word(there)} for name, there in features.items()],
+        **{name: _word(there) for name, there in told.items()},
+    }
+
+
+def _edition(tier: str, region: Region) -> dict[str, Any]:
+    zonal = region.zone_redundancy is Offered.YES
+    zones = [str(zone) for zone in range(1, region.zones + 1)]
+    modes = ["SameZone", *(["ZoneRedundant"] if zonal else [])]
+    return {
+        "name": tier,
+        "defaultSkuName": _SIZES[tier][0],
+        "supportedStorageEditions": [
+            {
+                "name": "ManagedDisk",
+                "defaultStorageSizeMb": _DISKS[0][0] * 1024,
+                "supportedStorageMb": [_disk(*one) for one in _DISKS],
+            }
+        ],
+        "supportedServerSkus": [
+            {
+                "name": size,
+                "vCores": quotas.family_and_cores(size)[1],
+                "supportedZones": zones,
+                "supportedHaMode": modes,
+            }
+            for size in _SIZES[tier]
+        ],
+    }
+
+
+def _disk(size: int, tier: str, operations: int) -> dict[str, Any]:
+    return {
+        "storageSizeMb": size * 1024,
+        "supportedIops": operations,
+        "defaultIopsTier": tier,
+        "supportedIopsTiers": [{"name": tier, "iops": operations}],
+    }
+
+
+def _word(there: bool) -> str:  # noqa: FBT001 - it is the whole question
+    return "Enabled" if there else "Disabled"
