@@ -17,6 +17,7 @@ from tenantry.sandbox.parts.programs import MissingProgram, find_azurite, find_r
 __all__ = ["Azurite", "Gate", "check_installed"]
 
 _NODE = "NODE|24"
+_STARTER = Path(__file__).with_name("azurite.js")
 _START_SECONDS, _GRACE_SECONDS = 30.0, 10.0
 _ATTEMPTS = 3  # a port that was free a moment ago can be taken
 
@@ -74,11 +75,7 @@ class Azurite:
         self._record.unlink(missing_ok=True)
 
     def _launch(self, keys: Sequence[str]) -> subprocess.Popen[bytes]:
-        argv = [
-            *(str(find_runtime(_NODE)), str(find_azurite())),
-            *("--blobHost", "127.0.0.1", "--blobPort", str(self.port), "--location", str(self.data)),
-            *("--silent", "--skipApiVersionCheck", "--disableTelemetry"),
-        ]
+        argv = [str(find_runtime(_NODE)), str(_STARTER), str(find_azurite()), str(self.port), str(self.data)]
         # The keys go by the environment: everybody can read the arguments of a process.
         environment = {
             "AZURITE_ACCOUNTS": ":".join((self._account, *keys)),
