@@ -20,10 +20,15 @@ from azure.storage.blob import (
     BlobServiceClient,
     ContainerClient,
     RetentionPolicy,
+    StandardBlobTier,
     generate_container_sas,
 )
 
 from tenantry.errors import TenantryError
+from tenantry.sandbox.kinds import ArmFault
+from tenantry.sandbox.parts import programs
+from tenantry.sandbox.planes.blob_azurite import check_installed
+from tenantry.sandbox.planes.blob_erasing import overwrite_unreferenced
 from tests.support.sandbox import Sandbox
 
 _REGION = "westeurope"
@@ -143,6 +148,22 @@ def test_a_deleted_blob_is_listed_and_comes_back(accounts: _Accounts, keeping: s
     told = blob.get_blob_properties()
     assert told.metadata == {"a": "b"}
     assert told.copy.source is None
+
+
+def test_blobs_of_every_kind_and_name_come_back(accounts: _Accounts, keeping: str) -> None:
+    container = accounts.blobs(keeping).create_container("kinds")
+    log, cold, odd = (container.get_blob_client(one) for one in ("log", "cold", "ü & <x>/#?%.txt"))
+    log.create_append_blob()
+    log.append_block(b"one ")
+    log.append_block(b"two")
+    cold.upload_blob(b"x", standard_blob_tier=StandardBlobTier.ARCHIVE)
+    odd.upload_blob(b"y")
+    for blob in (log, cold, odd):
+        blob.delete_blob()
+        blob.undelete_blob()
+    assert log.download_blob().readall() == b"one two"
+    assert cold.get_blob_properties().blob_tier == "Archive"
+    assert odd.download_blob().readall() == b"y"
 
 
 def test_a_snapshot_of_what_was_overwritten_is_kept(accounts: _Accounts, keeping: str) -> None:
@@ -537,3 +558,22 @@ def test_blobs_outlive_a_restart_and_no_process_stays(accounts: _Accounts, keepi
     accounts.sandbox.command("start")
     assert container.download_blob("x").readall() == b"1"
     assert [one.name for one in container.list_blobs(include=["deleted"])] == ["x", "y"]
+
+
+def test_without_azurite_an_account_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "_AZURITE", "nowhere")
+    with pytest.raises(ArmFault, match="make setup"):
+        check_installed()
+
+
+def test_erasing_leaves_what_a_blob_refers_to(tmp_path: Path) -> None:
+    extents = tmp_path / "__blobstorage__"
+    extents.mkdir()
+    (extents / "shared").write_bytes(b"gone-stay-gone")
+    (extents / "unused").write_bytes(b"gone")
+    block = {"persistency": {"id": "shared", "offset": 5, "count": 4}}
+    index = {"collections": [{"data": [{"name": "x", "committedBlocksInOrder": [block]}]}]}
+    (tmp_path / "__azurite_db_blob__.json").write_text(json.dumps(index))
+    assert overwrite_unreferenced(tmp_path) == 14
+    assert (extents / "shared").read_bytes() == bytes(5) + b"stay" + bytes(5)
+    assert not (extents / "unused").exists()

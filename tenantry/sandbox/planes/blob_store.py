@@ -25,7 +25,8 @@ __all__ = ["HIDDEN", "Policy", "Store", "stamp_of"]
 
 HIDDEN = "$kept"  # the container that only the front sees; no client's name begins with a dollar
 _SAS_LIFE, _SAS_MARGIN = timedelta(hours=2), timedelta(hours=1)
-_PATIENCE_SECONDS = 15.0  # that erasing waits for requests to end
+# That erasing waits for requests to end, while new ones wait: when a date has come, and else.
+_PATIENCE_SECONDS, _SHORT_PATIENCE_SECONDS = 15.0, 0.5
 _QUIET, _LATEST = timedelta(seconds=3), timedelta(seconds=60)
 _IDLE_SECONDS = 300.0  # after which Azurite ends, until somebody comes
 _PERMISSIONS = "rwdxylacuptfi"  # all of them
@@ -263,19 +264,21 @@ class Store:
                 for container in gone:
                     self.forget_container(container.name, container.version)
                     self.index.remove_container(container)
-        if gone or due or self._is_time():
+        if gone or due:
             self.erase_deleted()
+        elif self._is_time():
+            self.erase_deleted(_SHORT_PATIENCE_SECONDS)
         elif time.monotonic() - self._used > _IDLE_SECONDS:
-            self.pause()
+            self._alone(self._azurite.stop, _SHORT_PATIENCE_SECONDS)
 
     def _is_time(self) -> bool:
         since, last = self.index.marked("soiled"), self.index.marked("touched")
         now = self._now()
         return bool(since) and (moment(last) + _QUIET <= now or moment(since) + _LATEST <= now)
 
-    def erase_deleted(self) -> bool:
+    def erase_deleted(self, seconds: float = _PATIENCE_SECONDS) -> bool:
         """Overwrite what belongs to no blob; Azurite ends for it. False when requests did not end."""
-        return self._alone(self._erase)
+        return self._alone(self._erase, seconds)
 
     def _erase(self) -> None:
         self._azurite.stop()
@@ -283,8 +286,8 @@ class Store:
         self.index.mark("soiled", "")
         self.index.mark("touched", "")
 
-    def _alone(self, work: Callable[[], object]) -> bool:
-        if not self.gate.shut(_PATIENCE_SECONDS):
+    def _alone(self, work: Callable[[], object], seconds: float = _PATIENCE_SECONDS) -> bool:
+        if not self.gate.shut(seconds):
             return False
         try:
             with self._lock:
