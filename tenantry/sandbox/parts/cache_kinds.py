@@ -20,6 +20,7 @@ from tenantry.sandbox.parts.forwarder import Background, Peer
 from tenantry.sandbox.parts.gate import Gate
 from tenantry.sandbox.parts.notes import folder_name
 from tenantry.sandbox.parts.postgres import Issue
+from tenantry.sandbox.parts.programs import MissingProgram
 from tenantry.sandbox.parts.redis_server import RedisServer
 from tenantry.sandbox.types.common import table
 
@@ -111,6 +112,8 @@ class CacheDatabases(Kind):
             version = self._server(cloud, new).version()
         except TenantryError as error:
             raise ArmFault(500, "InternalServerError", error.message) from None
+        except MissingProgram as error:
+            raise ArmFault(500, "InternalServerError", f"The sandbox needs {error}.") from None
         new.properties.update(resourceState="Running", redisVersion=version)
 
     def get(self, cloud: Cloud, resource: Resource) -> None:

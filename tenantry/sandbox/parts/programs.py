@@ -1,4 +1,4 @@
-"""Finds the programs that real parts are made of: PostgreSQL, Azurite and the runtimes of sites."""
+"""Finds the programs that real parts are made of: PostgreSQL, Redis, Azurite and the runtimes of sites."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["MissingProgram", "find_azurite", "find_postgres", "find_runtime", "runtimes"]
+__all__ = ["MissingProgram", "find_azurite", "find_postgres", "find_redis", "find_runtime", "runtimes"]
 
 _OLDEST_POSTGRES = 15
 _RUNTIMES = Path("/opt/tenantry/runtimes")
@@ -35,6 +35,18 @@ def find_postgres(root: Path = Path("/usr/lib/postgresql")) -> Path:
     if newest < _OLDEST_POSTGRES:
         raise MissingProgram(f"PostgreSQL {_OLDEST_POSTGRES} or newer (apt-get install postgresql)")
     return found[newest]
+
+
+def find_redis() -> Path:
+    """Return the server of Redis.
+
+    Raises:
+        MissingProgram: it is not installed.
+    """
+    for folder in _SYSTEM:
+        if os.access(folder / "redis-server", os.X_OK):
+            return folder / "redis-server"
+    raise MissingProgram("Redis (apt-get install redis-server)")
 
 
 def find_azurite() -> Path:

@@ -16,10 +16,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tenantry.adapters import tools
 from tenantry.errors import FailedError
 from tenantry.sandbox.parts import processes
 from tenantry.sandbox.parts.erasing import erase
+from tenantry.sandbox.parts.programs import find_redis
 
 __all__ = ["RedisServer"]
 
@@ -54,7 +54,7 @@ class RedisServer:
 
         Raises:
             FailedError: it does not start.
-            UnavailableError: Redis is not installed.
+            MissingProgram: Redis is not installed.
         """
         with self._lock:
             self._prepare()
@@ -105,7 +105,7 @@ class RedisServer:
         return self.folder / "process"
 
     def _launch(self) -> None:
-        program = tools.find_program("redis-server")
+        program = find_redis()
         self.socket.unlink(missing_ok=True)
         rights: dict[str, Any] = {}
         if self._owner:
