@@ -55,7 +55,8 @@ class ResourceManager:
         return answer.response()
 
     def _answer(self, request: Request, raw: bytes) -> Answer:
-        path = "/" + request.url.path.strip("/")
+        # Some clients leave an empty part where a resource has no parent.
+        path = "/" + "/".join(part for part in request.url.path.split("/") if part)
         version = request.query_params.get("api-version", "")
         if path.lower() == "/metadata/endpoints":
             return Answer(200, metadata(self._cloud.identity, version))

@@ -9,15 +9,17 @@ from tenantry.sandbox.cloud import SandboxCloud
 from tenantry.sandbox.kinds import ArmFault
 from tenantry.sandbox.styles import Way
 
-__all__ = ["Deleted"]
+__all__ = ["LISTS", "Deleted"]
 
 _SOON = 0.2  # seconds in which a purge is refused, if it is
-_TYPES = {
-    "microsoft.keyvault/deletedvaults": "Microsoft.KeyVault/vaults",
-    "microsoft.operationalinsights/deletedworkspaces": "Microsoft.OperationalInsights/workspaces",
-    "microsoft.web/deletedsites": "Microsoft.Web/sites",
-    "microsoft.storage/deletedaccounts": "Microsoft.Storage/storageAccounts",
+# By type, the type of what was deleted, as its provider offers it.
+LISTS = {
+    "Microsoft.KeyVault/vaults": "deletedVaults",
+    "Microsoft.OperationalInsights/workspaces": "deletedWorkspaces",
+    "Microsoft.Web/sites": "deletedSites",
+    "Microsoft.Storage/storageAccounts": "deletedAccounts",
 }
+_TYPES = {f"{type_.partition('/')[0]}/{name}".lower(): type_ for type_, name in LISTS.items()}
 # The sandbox makes none, so none was deleted; clients ask for them together with vaults.
 _NEVER_MADE = frozenset({"microsoft.keyvault/deletedmanagedhsms"})
 

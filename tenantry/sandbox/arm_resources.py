@@ -355,7 +355,10 @@ class Resources:
     def _always_there(self, target: Target) -> Resource | None:
         """Return a part that its kind names, when its parent is there."""
         kind = self._cloud.kinds.get(target.type.lower())
-        if kind is None or target.names[-1].lower() not in kind.implied_names:
+        if kind is None:
+            return None
+        known = {one.lower() for one in (*kind.implied_names, *kind.unlisted_names)}
+        if target.names[-1].lower() not in known:
             return None
         return _part(target, kind) if self._cloud.find(target.parent) is not None else None
 

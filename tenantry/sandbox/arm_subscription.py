@@ -9,6 +9,7 @@ from tenantry.config.regions import catalogue
 from tenantry.model.regions import Region
 from tenantry.sandbox import ids, roles, styles
 from tenantry.sandbox.answers import Answer
+from tenantry.sandbox.arm_deleted import LISTS
 from tenantry.sandbox.arm_resources import Call
 from tenantry.sandbox.cloud import SandboxCloud
 from tenantry.sandbox.kinds import ArmFault
@@ -134,6 +135,16 @@ class Subscription:
                     "capabilities": "SupportsTags, SupportsLocation",
                 }
                 for one in types
+            ]
+            + [
+                {
+                    "resourceType": name,
+                    "locations": regions,
+                    "apiVersions": self._cloud.versions(type_),
+                    "capabilities": "None",
+                }
+                for type_, name in LISTS.items()
+                if type_.startswith(f"{space}/")
             ],
         }
 

@@ -108,6 +108,7 @@ class Kind:
     type: str = ""
     implied: bool = False  # it is there with its parent, so it can be asked before it was ever put
     implied_names: tuple[str, ...] = ()  # those of them that a GET and a list tell before that
+    unlisted_names: tuple[str, ...] = ()  # those that only a GET tells
     shown_when_deleted: bool = False  # the answer to a DELETE is what was there
 
     def admit(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:

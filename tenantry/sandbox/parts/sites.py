@@ -273,6 +273,7 @@ class Sites(Kind):
             defaultHostName=host,
             repositorySiteName=site.name,
             resourceGroup=segment(site.id, "resourceGroups"),
+            sku=_tier(cloud, properties),
             usageState="Normal",
             availabilityState="Normal",
             customDomainVerificationId=folder_name(site.id, moment("2020-01-01T00:00:00Z")).upper(),
@@ -292,6 +293,7 @@ class SiteConfigs(Kind):
     type = f"{SITE}/config"
     implied = True
     implied_names = ("web",)
+    unlisted_names = ("slotConfigNames",)
 
     def __init__(self, sites: Sites) -> None:
         self._sites = sites
@@ -359,6 +361,7 @@ _PROFILE = (
     'destinationAppUrl="https://{site}.{end}"/></publishData>'
 )
 
+_TIERS = {"F": "Free", "D": "Shared", "B": "Basic", "S": "Standard", "P": "PremiumV3"}  # by a size's letter
 _WEB: Mapping[str, Any] = {
     "numberOfWorkers": 1,
     "alwaysOn": False,
@@ -370,6 +373,14 @@ _WEB: Mapping[str, Any] = {
     "loadBalancing": "LeastRequests",
     "managedPipelineMode": "Integrated",
 }
+
+
+def _tier(cloud: Cloud, properties: Mapping[str, Any]) -> str:
+    """Return the tier of a site's plan, such as Basic."""
+    plan = cloud.find(str(properties.get("serverFarmId") or ""))
+    sku = (plan.body.get("sku") or {}) if plan is not None else {}
+    named = str(sku.get("tier") or _TIERS.get(str(sku.get("name"))[:1].upper(), "Standard"))
+    return named.capitalize() if named.isupper() else named
 
 
 def _told(kept: Mapping[str, Any]) -> dict[str, Any]:
