@@ -85,14 +85,14 @@ class Fleet:
 
 
 @contextmanager
-def running_fleet(folder: Path) -> Iterator[Fleet]:
-    """Make a workspace and start its sandbox; nothing of it stays."""
+def running_fleet(folder: Path, *, webhook: str = "") -> Iterator[Fleet]:
+    """Make a workspace and start its sandbox; nothing of it stays. Alerts go to ``webhook``."""
     workspace = folder / "fleet"
     workspace.mkdir(parents=True)
     (workspace / "tenantry.yaml").write_text(
         "tenantry: 1\n"
         "organisation: {name: Example Red Cross, contact: it@example.org}\n"
-        "azure: {cloud: sandbox}\n"
+        f"azure: {{cloud: sandbox{f', webhook: {webhook!r}' if webhook else ''}}}\n"
         f"master_key_file: {folder}/master.key\n"
         f"profiles: [{_EXAMPLES}, {_WORKLOADS}]\n"
         "settings: {ADMIN_EMAIL: admin@example.org}\n",
