@@ -96,11 +96,10 @@ class _Accounts:
 
     @property
     def disk(self) -> Path:
-        text = (self.sandbox.private / "sandbox" / "sandbox.json").read_text(encoding="utf-8")
-        return Path(json.loads(text)["data"])
+        return self.sandbox.disk
 
     def files_with(self, text: str) -> list[Path]:
-        return [one for one in self.disk.rglob("*") if one.is_file() and text.encode() in one.read_bytes()]
+        return self.sandbox.files_with(text)
 
 
 @pytest.fixture(scope="module")

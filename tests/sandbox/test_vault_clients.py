@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -193,12 +192,11 @@ def test_a_purged_vault_is_in_no_byte_of_the_sandbox(vaults: _Vaults) -> None:
     name = vaults.make()
     marker = f"marker-{uuid.uuid4().hex}"
     vaults.secrets(name).set_secret("x", marker)
-    disk = Path(_data_folder(vaults.sandbox))
-    assert _files_with(marker, disk)
+    assert vaults.sandbox.files_with(marker)
     vaults.client.vaults.delete(vaults.group, name)
     vaults.client.vaults.begin_purge_deleted(name, _REGION).result()
     assert name not in [one.name for one in vaults.client.vaults.list_deleted()]
-    assert not _files_with(marker, disk)
+    assert not vaults.sandbox.files_with(marker)
 
 
 def test_a_protected_vault_is_not_purged_before_its_date(vaults: _Vaults) -> None:
@@ -207,14 +205,3 @@ def test_a_protected_vault_is_not_purged_before_its_date(vaults: _Vaults) -> Non
     with pytest.raises(HttpResponseError, match="DeletedVaultPurge"):
         vaults.client.vaults.begin_purge_deleted(name, _REGION).result()
     assert name in [one.name for one in vaults.client.vaults.list_deleted()]
-
-
-def _data_folder(sandbox: Sandbox) -> str:
-    import json
-
-    found = json.loads((sandbox.private / "sandbox" / "sandbox.json").read_text(encoding="utf-8"))
-    return str(found["data"])
-
-
-def _files_with(text: str, folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]

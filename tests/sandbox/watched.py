@@ -11,8 +11,6 @@ import urllib.error
 import urllib.request
 import uuid
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,7 @@ from tenantry.adapters.azure_arm import Arm
 from tenantry.cli.sandboxing import faults
 from tests.support.sandbox import Sandbox
 
-__all__ = ["REGION", "Place", "Webhook", "data_folder"]
+__all__ = ["REGION", "Place", "Webhook"]
 
 REGION = "westeurope"
 _PROGRAM = """\
@@ -191,10 +189,3 @@ class Place:
                 }
             },
         )
-
-
-@contextmanager
-def data_folder(sandbox: Sandbox) -> Iterator[Path]:
-    """Where the sandbox keeps its parts."""
-    found = json.loads((sandbox.private / "sandbox" / "sandbox.json").read_text(encoding="utf-8"))
-    yield Path(found["data"])

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tenantry.adapters.engine_state import StateFolder
+from tenantry.cli.wiring import Wiring
+from tenantry.model.azure_types import TYPES
 from tests.support.sandbox import Sandbox, running_sandbox
 
 __all__ = ["Fleet", "running_fleet"]
@@ -72,6 +75,22 @@ class Fleet:
         prefix = f"/rg-{name}-"
         listed = self.sandbox.arm().list(f"{self.sandbox.subscription}/resourceGroups", "2024-03-01")
         return next(str(one["id"]) for one in listed if prefix in one["id"])
+
+    def made(self, name: str) -> dict[str, str]:
+        """Return what the engine made of an instance: token by id. What only groups others is left out."""
+        wiring = Wiring(self.workspace)
+        try:
+            opaque = wiring.existing(name).opaque
+            state = wiring.azure.workspace.private / "engine" / "state"
+            found = StateFolder(state, home=state.with_name("home"), project="tenantry").resources(opaque)
+            return {one.id: one.type for one in found if one.type in TYPES}
+        finally:
+            wiring.register.close()
+
+    def there(self, made: Mapping[str, str]) -> set[str]:
+        """Return the tokens of those that Resource Manager still has, asked one by one."""
+        arm = self.sandbox.arm()
+        return {token for identity, token in made.items() if arm.get(identity, TYPES[token].version)}
 
     def condition(self, name: str, kind: str, *, expect: int = 0) -> dict[str, Any]:
         """Look at an instance now; return one of its conditions."""

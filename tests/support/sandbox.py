@@ -42,6 +42,21 @@ class Sandbox:
         """What a token for Resource Manager is asked for."""
         return f"{self.told['arm']}/.default"
 
+    @property
+    def disk(self) -> Path:
+        """Where the sandbox keeps everything that it holds."""
+        text = (self.private / "sandbox" / "sandbox.json").read_text(encoding="utf-8")
+        return Path(json.loads(text)["data"])
+
+    def files_with(self, text: str) -> list[Path]:
+        """Return the files on its disk that have a text in them; some come and go meanwhile."""
+        found = []
+        for path in self.disk.rglob("*"):
+            with contextlib.suppress(FileNotFoundError):
+                if path.is_file() and not path.is_symlink() and text.encode() in path.read_bytes():
+                    found.append(path)
+        return found
+
     def command(self, *arguments: str) -> dict[str, Any]:
         """Run ``tenantry sandbox …``; return its data."""
         return run(self.workspace, "sandbox", *arguments)

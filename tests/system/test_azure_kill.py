@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +21,7 @@ _TENANTRY = Path(sys.executable).with_name("tenantry")
 # Points of one run each, counted from its start: resources of every layer, the way in, the package.
 _IN_A_DEPLOY = (3, 14, 30, 55, 80, 12, 5)
 _IN_AN_ERASURE = (1, 4, 7, 9, 6)
+_MADE_BY_AZURE = frozenset({"microsoft.network/networkinterfaces"})
 _LEAST_HIT = 5  # of a deploy: a late point may lie behind the end of a run that had less to do
 
 
@@ -45,22 +45,24 @@ def _killed(fleet: Fleet, number: int, *command: str) -> bool:
     return done.returncode == -9
 
 
-def _kinds(fleet: Fleet, name: str) -> Counter[str]:
+def _orphans(fleet: Fleet, name: str) -> list[str]:
+    """Return what lies in the group and is in no state; Azure makes the interfaces of endpoints itself."""
+    made = {identity.lower() for identity in fleet.made(name)}
     listed = fleet.sandbox.arm().list(f"{fleet.group(name)}/resources", "2021-04-01")
-    return Counter(one["type"].lower() for one in listed)
+    ids = [one["id"] for one in listed if one["type"].lower() not in _MADE_BY_AZURE]
+    return [one for one in ids if one.lower() not in made]
 
 
 @pytest.mark.longest
 @pytest.mark.timeout(900)
 def test_a_killed_deploy_and_a_killed_erasure_are_finished_by_the_same_command(fleet: Fleet) -> None:
-    fleet.deployed("unbroken")
     fleet.new("kenya")
     deploy = ("instance", "deploy", "kenya", "--reason", "a test")
     hits = sum(_killed(fleet, number, *deploy) for number in _IN_A_DEPLOY)
     assert hits >= _LEAST_HIT
     row = fleet.run(*deploy)["data"]["instances"][0]
     assert (row["outcome"], row["health"]) == ("done", "healthy")
-    assert _kinds(fleet, "kenya") == _kinds(fleet, "unbroken")
+    assert _orphans(fleet, "kenya") == []
     assert fleet.run("instance", "preview", "kenya", "--exit-code")["data"]["changes"] == []
     groups = fleet.sandbox.arm().list(f"{fleet.sandbox.subscription}/resourceGroups", "2024-03-01")
     assert len([one for one in groups if one["name"].startswith("rg-kenya-")]) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,22 @@ def kenya(fleet: Fleet) -> dict[str, Any]:
     return fleet.deployed("kenya")
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Leaving:
+    """An instance that was used and will be erased."""
+
+    made: dict[str, str]  # token by id
+    password: str
+
+
+@pytest.fixture(scope="module")
+def zambia(fleet: Fleet) -> _Leaving:
+    row = fleet.deployed("zambia")
+    _register(fleet, "zambia", row["url"])
+    fleet.run("backup", "create", "zambia", "--reason", "a test")
+    return _Leaving(made=fleet.made("zambia"), password=fleet.secret("zambia", "ADMIN_PASSWORD"))
+
+
 def _person(name: str) -> str:
     return f"Marker Person of {name}"
 
@@ -51,14 +68,6 @@ def _register(fleet: Fleet, name: str, url: str) -> dict[str, Any]:
     )
     found: dict[str, Any] = json.loads(done.stdout)
     return found
-
-
-def _files_with(text: str, folder: Path) -> list[str]:
-    return [
-        str(path)
-        for path in folder.rglob("*")
-        if path.is_file() and not path.is_symlink() and text.encode() in path.read_bytes()
-    ]
 
 
 def test_a_deployed_instance_is_healthy_and_says_where_it_lives(fleet: Fleet, kenya: dict[str, Any]) -> None:
@@ -138,34 +147,32 @@ def test_a_killed_server_is_seen_in_health(fleet: Fleet, kenya: dict[str, Any]) 
         arm.post(f"{server}/start", "2025-08-01")
 
 
-def test_what_somebody_else_put_into_the_group_or_locked_stops_the_erasure(fleet: Fleet) -> None:
+def test_what_somebody_else_put_into_the_group_or_locked_stops_the_erasure(
+    fleet: Fleet, zambia: _Leaving
+) -> None:
+    assert fleet.there(zambia.made) == set(zambia.made.values()), "nothing of it was erased yet"
     arm = fleet.sandbox.arm()
-    fleet.new("togo")
-    fleet.run("instance", "deploy", "togo", "--reason", "a test")
-    theirs = fleet.group("togo")
+    theirs = fleet.group("zambia")
     moved = f"{theirs}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/somebodys"
     arm.put(moved, "2023-01-31", {"location": REGION})
-    refused = fleet.run("erase", "run", "togo", "--confirm", "togo", "--reason", "a test", expect=1)
+    refused = fleet.run("erase", "run", "zambia", "--confirm", "zambia", "--reason", "a test", expect=1)
     assert refused["problems"][0]["code"] == "foreign-resource"
     assert "somebodys" in refused["problems"][0]["message"]
     arm.delete(moved, "2023-01-31")
     lock = f"{theirs}/providers/Microsoft.Authorization/locks/not-ours"
     arm.put(lock, _LOCKS, {"properties": {"level": "CanNotDelete"}})
-    locked = fleet.run("erase", "run", "togo", "--confirm", "togo", "--reason", "a test", expect=1)
+    locked = fleet.run("erase", "run", "zambia", "--confirm", "zambia", "--reason", "a test", expect=1)
     assert locked["problems"][0]["code"] == "scope-locked"
     arm.delete(lock, _LOCKS)
-    fleet.run("erase", "run", "togo", "--confirm", "togo", "--reason", "a test")
 
 
-def test_an_erased_instance_is_told_with_what_azure_keeps_until_nothing_is_left(fleet: Fleet) -> None:
-    row = fleet.deployed("zambia")
-    _register(fleet, "zambia", row["url"])
-    fleet.run("backup", "create", "zambia", "--reason", "a test")
-    password = fleet.secret("zambia", "ADMIN_PASSWORD")
-    disk = Path(json.loads((fleet.sandbox.private / "sandbox" / "sandbox.json").read_text())["data"])
+def test_an_erased_instance_is_told_with_what_azure_keeps_until_nothing_is_left(
+    fleet: Fleet, zambia: _Leaving
+) -> None:
     erased = fleet.run("erase", "run", "zambia", "--confirm", "zambia", "--reason", "agreement ended")["data"]
     assert erased["state"] == "erased"
     assert {one["absent"] for one in erased["assets"]} == {True}
+    assert fleet.there(zambia.made) == set()
     status = fleet.run("erase", "status", "zambia")["data"]
     assert sorted((one["type"].rpartition("/")[2], one["observed"]) for one in status["residues"]) == [
         ("flexibleServers", "unknown"),
@@ -173,7 +180,7 @@ def test_an_erased_instance_is_told_with_what_azure_keeps_until_nothing_is_left(
         ("vaults", "present"),
     ]
     assert not status["nothing_recoverable"]
-    assert _files_with(_person("zambia"), disk), "a control: as long as it can be revived, the rows are there"
+    assert fleet.sandbox.files_with(_person("zambia")), "a control: it can be revived with its rows"
     fleet.sandbox.faults("time", "+6d")
     seen = {
         one["type"].rpartition("/")[2]: one["observed"]
@@ -184,5 +191,5 @@ def test_an_erased_instance_is_told_with_what_azure_keeps_until_nothing_is_left(
     ticked = {one["name"]: one["nothing_recoverable"] for one in fleet.run("tick")["data"]["erased"]}
     assert ticked["zambia"]
     assert fleet.run("erase", "status", "zambia")["data"]["recoverable_until"] is None
-    assert not _files_with(password, disk)
-    assert not _files_with(_person("zambia"), disk)
+    assert not fleet.sandbox.files_with(zambia.password)
+    assert not fleet.sandbox.files_with(_person("zambia"))

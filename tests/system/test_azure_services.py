@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,15 +46,6 @@ def _account(fleet: Fleet, name: str) -> str:
     return next(str(one["id"]) for one in listed if one["type"] == "Microsoft.Storage/storageAccounts")
 
 
-def _holding(fleet: Fleet, text: str) -> list[str]:
-    told = (fleet.sandbox.private / "sandbox" / "sandbox.json").read_text(encoding="utf-8")
-    return [
-        str(path)
-        for path in Path(json.loads(told)["data"]).rglob("*")
-        if path.is_file() and text.encode() in path.read_bytes()
-    ]
-
-
 def test_it_is_healthy_and_keeps_a_file_as_a_blob(fleet: Fleet, lesotho: dict[str, Any]) -> None:
     assert (lesotho["outcome"], lesotho["health"]) == ("done", "healthy")
     assert _ask(fleet, f"{lesotho['url']}/one.txt", body=_MARKER.encode())[0] == 201
@@ -93,13 +82,10 @@ def test_nobody_outside_of_its_network_reads_the_blobs(fleet: Fleet, lesotho: di
         client.get_blob_client("attachments", "one.txt").download_blob()
 
 
-def test_a_container_that_is_deleted_by_hand_is_seen_and_made_again(
-    fleet: Fleet, lesotho: dict[str, Any]
-) -> None:
+def test_a_container_is_locked_with_its_account(fleet: Fleet, lesotho: dict[str, Any]) -> None:
     assert lesotho["health"] == "healthy"
     path = f"{_account(fleet, 'lesotho')}/blobServices/default/containers/reports"
-    lock = fleet.sandbox.arm().call("DELETE", path, version=_STORAGE)
-    assert lock.status == 409, "it is locked with its account"
+    assert fleet.sandbox.arm().call("DELETE", path, version=_STORAGE).status == 409
     assert fleet.condition("lesotho", "StorageAvailable")["reason"] == "Available"
 
 
@@ -120,11 +106,14 @@ def test_an_erasure_leaves_no_blob_even_in_the_account_that_azure_keeps(
     fleet: Fleet, lesotho: dict[str, Any]
 ) -> None:
     assert _ask(fleet, f"{lesotho['url']}/two.txt", body=_MARKER.encode())[0] == 201
-    assert _holding(fleet, _MARKER), "a control: the search finds what is there"
+    assert fleet.sandbox.files_with(_MARKER), "a control: the search finds what is there"
+    made = fleet.made("lesotho")
+    assert fleet.there(made) == set(made.values()), "a control: each of them answers"
     fleet.run("erase", "run", "lesotho", "--confirm", "lesotho", "--reason", "a test")
     kept = fleet.run("erase", "status", "lesotho")["data"]["residues"]
     assert "Microsoft.Storage/storageAccounts" in {one["type"] for one in kept}
-    assert _holding(fleet, _MARKER) == []
+    assert fleet.sandbox.files_with(_MARKER) == []
+    assert fleet.there(made) == set()
     fleet.sandbox.faults("time", "+31d")
     fleet.run("tick")
     assert fleet.run("erase", "status", "lesotho")["data"]["nothing_recoverable"] is True

@@ -18,6 +18,7 @@ import pytest
 from tests.support.installation import Installation
 
 _BUSY = 75
+_TRIES = 5
 
 
 @contextlib.contextmanager
@@ -25,24 +26,23 @@ def _stopped_in_a_deploy(
     installation: Installation,
 ) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
     """A deploy that holds the instance for as long as the block lasts."""
-    holder = installation.start("instance", "deploy", "benin", "--reason", "the first")
-    try:
-        row = _wait_for_operation(installation, holder)
-        holder.send_signal(signal.SIGSTOP)  # it lives, however long the test takes
-        yield holder, row
-    finally:
-        holder.send_signal(signal.SIGCONT)
-        holder.communicate(timeout=200)
+    for _ in range(_TRIES):
+        holder = installation.start("instance", "deploy", "benin", "--reason", "the first")
+        try:
+            while holder.poll() is None and not _running(installation):
+                time.sleep(0.05)
+            holder.send_signal(signal.SIGSTOP)  # it lives, however long the test takes
+            if rows := _running(installation):  # else it was through before it was stopped
+                yield holder, rows[0]
+                return
+        finally:
+            holder.send_signal(signal.SIGCONT)
+            holder.communicate(timeout=200)
+    raise AssertionError("no deploy was caught while it ran")
 
 
-def _wait_for_operation(installation: Installation, holder: subprocess.Popen[str]) -> dict[str, str]:
-    while True:
-        assert holder.poll() is None
-        rows = installation.run("operation", "list", "--running").ok().data["operations"]
-        if rows:
-            assert isinstance(rows[0], dict)
-            return rows[0]
-        time.sleep(0.05)
+def _running(installation: Installation) -> list[dict[str, str]]:
+    return list(installation.run("operation", "list", "--running").ok().data["operations"])
 
 
 def test_the_second_operation_is_busy_and_names_the_first(benin: Installation) -> None:
