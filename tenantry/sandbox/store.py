@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -11,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tenantry.sandbox import sqlite_files
 from tenantry.sandbox.ids import key
 from tenantry.sandbox.kinds import Resource
 
 __all__ = ["Store"]
 
-# secure_delete: what is forgotten must not be found in the file's free pages.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS resources (
     key TEXT PRIMARY KEY, id TEXT NOT NULL, type TEXT NOT NULL, name TEXT NOT NULL,
@@ -32,11 +31,7 @@ class Store:
 
     def __init__(self, file: Path) -> None:
         self._lock = threading.RLock()
-        file.touch(mode=0o600)
-        self._connection = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
-        for pragma in ("journal_mode=DELETE", "secure_delete=ON", "synchronous=OFF", "temp_store=MEMORY"):
-            self._connection.execute(f"PRAGMA {pragma}").fetchall()
-        self._connection.executescript(_SCHEMA)
+        self._connection = sqlite_files.opened(file, _SCHEMA)
 
     def close(self) -> None:
         """Close the file."""

@@ -17,7 +17,8 @@ from pg8000.native import Connection
 from tenantry.providers.host.role import scram_verifier
 from tenantry.sandbox.ca import Authority
 from tenantry.sandbox.parts.cluster import Cluster
-from tenantry.sandbox.parts.forwarder import Background, Forwarder, Peer, Verdict
+from tenantry.sandbox.parts.forwarder import Forwarder, Verdict
+from tenantry.sandbox.parts.listener import Background, Peer
 from tenantry.sandbox.parts.programs import find_postgres
 from tests.support.session import HostFolders
 

@@ -16,8 +16,8 @@ from tenantry.errors import TenantryError
 from tenantry.sandbox import ids
 from tenantry.sandbox.kinds import ArmFault, Cloud, Kind, Resource
 from tenantry.sandbox.parts import private
-from tenantry.sandbox.parts.forwarder import Background, Peer
 from tenantry.sandbox.parts.gate import Gate
+from tenantry.sandbox.parts.listener import Background, Peer
 from tenantry.sandbox.parts.notes import folder_name
 from tenantry.sandbox.parts.postgres import Issue
 from tenantry.sandbox.parts.programs import MissingProgram

@@ -23,7 +23,8 @@ from tenantry.providers.host.role import scram_verifier
 from tenantry.sandbox.kinds import ArmFault, Cloud, Kind, Resource
 from tenantry.sandbox.parts import postgres_rules as rules
 from tenantry.sandbox.parts.cluster import SYSTEM_DATABASES, Cluster
-from tenantry.sandbox.parts.forwarder import Background, Forwarder
+from tenantry.sandbox.parts.forwarder import Forwarder
+from tenantry.sandbox.parts.listener import Background
 from tenantry.sandbox.parts.notes import folder_name, iso, moment, same, tidy
 from tenantry.sandbox.parts.postgres_network import endpoint_connections, judge, key_is_usable
 from tenantry.sandbox.parts.programs import find_postgres

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from tenantry.sandbox.kinds import Cloud, Resource
 from tenantry.sandbox.parts import private
-from tenantry.sandbox.parts.forwarder import Peer, Verdict
+from tenantry.sandbox.parts.forwarder import Verdict
+from tenantry.sandbox.parts.listener import Peer
 from tenantry.sandbox.parts.notes import everywhere, tidy
 
 __all__ = ["endpoint_connections", "judge", "key_is_usable"]

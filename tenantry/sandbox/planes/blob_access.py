@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tenantry.sandbox.kinds import ArmFault, Cloud, Resource
 from tenantry.sandbox.parts import private
-from tenantry.sandbox.parts.forwarder import owner
+from tenantry.sandbox.parts.listener import owner
 from tenantry.sandbox.planes.blob_wire import blob_error
 from tenantry.sandbox.planes.storage_keys import key_is_usable
 

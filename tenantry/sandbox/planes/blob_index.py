@@ -7,11 +7,12 @@ pages are overwritten.
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tenantry.sandbox import sqlite_files
 
 __all__ = ["Index", "Kept", "KeptContainer"]
 
@@ -63,11 +64,7 @@ class Index:
 
     def __init__(self, file: Path) -> None:
         self._lock = threading.RLock()
-        file.touch(mode=0o600)
-        self._connection = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
-        for pragma in ("journal_mode=DELETE", "secure_delete=ON", "synchronous=OFF", "temp_store=MEMORY"):
-            self._connection.execute(f"PRAGMA {pragma}").fetchall()
-        self._connection.executescript(_SCHEMA)
+        self._connection = sqlite_files.opened(file, _SCHEMA)
 
     def close(self) -> None:
         """Close the file."""

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tenantry.sandbox import sqlite_files
 from tenantry.sandbox.parts.erasing import overwrite
 
 __all__ = ["RowFile"]
@@ -33,8 +34,10 @@ class RowFile:
         """Keep rows with the time that each is of."""
         values = [(table, at.timestamp(), json.dumps(row)) for at, row in rows]
         with self._lock:
-            self._opened().executemany("INSERT INTO rows (name, at, row) VALUES (?, ?, ?)", values)
-            self._opened().commit()
+            opened = self._opened()
+            opened.execute("BEGIN")
+            opened.executemany("INSERT INTO rows (name, at, row) VALUES (?, ?, ?)", values)
+            opened.execute("COMMIT")
 
     def read(self, table: str, start: datetime, end: datetime) -> list[dict[str, Any]]:
         """Return a table's rows from one moment on and before another, the oldest first."""
@@ -57,7 +60,6 @@ class RowFile:
             if self._connection is None and not self._file.exists():
                 return
             self._opened().execute("DELETE FROM rows WHERE at < ?", (moment.timestamp(),))
-            self._opened().commit()
 
     def erase(self) -> None:
         """Erase the file."""
@@ -78,9 +80,5 @@ class RowFile:
         if self._connection is None:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             self._file.parent.chmod(0o700)
-            self._file.touch(mode=0o600)
-            self._connection = sqlite3.connect(self._file, check_same_thread=False)
-            for pragma in ("journal_mode=DELETE", "secure_delete=ON", "synchronous=OFF", "temp_store=MEMORY"):
-                self._connection.execute(f"PRAGMA {pragma}").fetchall()
-            self._connection.executescript(_SCHEMA)
+            self._connection = sqlite_files.opened(self._file, _SCHEMA)
         return self._connection
