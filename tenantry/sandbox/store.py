@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tenantry.sandbox import sqlite_files
 from tenantry.sandbox.ids import key
 from tenantry.sandbox.kinds import Resource
+from tenantry.sandbox.sqlite_files import SqliteFile
 
 __all__ = ["Store"]
 
@@ -26,17 +25,11 @@ CREATE TABLE IF NOT EXISTS activity (number INTEGER PRIMARY KEY, at TEXT NOT NUL
 """
 
 
-class Store:
+class Store(SqliteFile):
     """Resources, notes and the activity log in a file."""
 
     def __init__(self, file: Path) -> None:
-        self._lock = threading.RLock()
-        self._connection = sqlite_files.opened(file, _SCHEMA)
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._connection.close()
+        super().__init__(file, _SCHEMA)
 
     # --- resources ---
 
@@ -114,14 +107,6 @@ class Store:
                 self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
-
-    def _all(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
-        with self._lock:
-            return self._connection.execute(query, arguments).fetchall()
-
-    def _do(self, query: str, *arguments: object) -> None:
-        with self._lock:
-            self._connection.execute(query, arguments)
 
 
 def _resource(row: tuple[Any, ...]) -> Resource:

@@ -25,6 +25,7 @@ from azure.storage.blob import (
 )
 
 from tenantry.errors import TenantryError
+from tenantry.providers.host.processes import command
 from tenantry.sandbox.kinds import ArmFault
 from tenantry.sandbox.parts import programs
 from tenantry.sandbox.planes.blob_azurite import check_installed
@@ -55,7 +56,7 @@ class _Accounts:
         if service:
             self.client.blob_services.set_service_properties(self.group, name, {"properties": service})
         if role:
-            self.assign(made.id, role)
+            self.sandbox.assign(made.id, role)
         return name
 
     @property
@@ -64,23 +65,9 @@ class _Accounts:
 
     def processes(self) -> list[str]:
         """The Azurites of this sandbox that run."""
-        here = str(self.disk).encode()
-        found = [(one, one.read_bytes()) for one in Path("/proc").glob("[0-9]*/cmdline") if one.exists()]
-        return [str(one) for one, text in found if here in text and b"azurite" in text]
-
-    def assign(self, scope: str, role: str, principal: str = "") -> None:
-        definition = f"{self.sandbox.subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"
-        self.sandbox.arm().put(
-            f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}",
-            "2022-04-01",
-            {
-                "properties": {
-                    "roleDefinitionId": definition,
-                    "principalId": principal or self.sandbox.told["object_id"],
-                    "principalType": "ServicePrincipal",
-                }
-            },
-        )
+        here = str(self.sandbox.disk)
+        found = [" ".join(command(int(one.name))) for one in Path("/proc").glob("[0-9]*")]
+        return [one for one in found if here in one and "azurite" in one]
 
     def blobs(self, name: str, credential: Any = None) -> BlobServiceClient:
         return BlobServiceClient(
@@ -93,13 +80,6 @@ class _Accounts:
 
     def key(self, name: str) -> str:
         return str(self.client.storage_accounts.list_keys(self.group, name).keys_property[0].value)
-
-    @property
-    def disk(self) -> Path:
-        return self.sandbox.disk
-
-    def files_with(self, text: str) -> list[Path]:
-        return self.sandbox.files_with(text)
 
 
 @pytest.fixture(scope="module")
@@ -257,7 +237,7 @@ def test_whoever_has_no_role_is_refused_and_a_reader_only_reads(accounts: _Accou
         service.create_container("xyz")
     accounts.client.blob_containers.create(accounts.group, name, "one", {})
     account = accounts.client.storage_accounts.get_properties(accounts.group, name)
-    accounts.assign(f"{account.id}/blobServices/default/containers/one", _READER)
+    accounts.sandbox.assign(f"{account.id}/blobServices/default/containers/one", _READER)
     container = service.get_container_client("one")
     assert list(container.list_blobs()) == []
     with pytest.raises(HttpResponseError, match="AuthorizationPermissionMismatch"):
@@ -352,12 +332,12 @@ def test_after_the_last_date_no_byte_is_left(accounts: _Accounts, keeping: str) 
     assert one.download_blob("gone").readall() == blob_mark.encode()
     one.delete_blob("gone")
     other.delete_container()
-    assert accounts.files_with(blob_mark)
-    assert accounts.files_with(container_mark)
+    assert accounts.sandbox.files_with(blob_mark)
+    assert accounts.sandbox.files_with(container_mark)
     accounts.sandbox.faults("time", "+8d")
-    assert not accounts.files_with(blob_mark)
-    assert not accounts.files_with(container_mark)
-    assert accounts.files_with(stays)
+    assert not accounts.sandbox.files_with(blob_mark)
+    assert not accounts.sandbox.files_with(container_mark)
+    assert accounts.sandbox.files_with(stays)
     assert one.download_blob("stays").readall() == stays.encode()
     assert [found.name for found in one.list_blobs(include=["deleted"])] == ["stays"]
 
@@ -369,12 +349,12 @@ def test_what_is_deleted_for_good_leaves_no_byte(accounts: _Accounts, plain: str
     one.upload_blob("a", overwritten.encode())
     one.upload_blob("b", stays.encode())
     other.upload_blob("a", dropped.encode())
-    assert accounts.files_with(overwritten)
+    assert accounts.sandbox.files_with(overwritten)
     one.upload_blob("a", b"nothing", overwrite=True)
     other.delete_container()
     accounts.sandbox.faults("time", "+1m")
-    assert not accounts.files_with(overwritten)
-    assert not accounts.files_with(dropped)
+    assert not accounts.sandbox.files_with(overwritten)
+    assert not accounts.sandbox.files_with(dropped)
     assert one.download_blob("b").readall() == stays.encode()
 
 
@@ -384,18 +364,18 @@ def test_a_deleted_account_is_kept_for_fourteen_days(accounts: _Accounts) -> Non
     accounts.client.storage_accounts.delete(accounts.group, name)
     (kept,) = [one for one in accounts.client.deleted_accounts.list() if one.name == name]
     assert accounts.client.deleted_accounts.get(name, _REGION).deletion_time == kept.deletion_time
-    assert accounts.files_with(mark)
+    assert accounts.sandbox.files_with(mark)
     path = f"{accounts.path}/Microsoft.Storage/storageAccounts/{name}"
     body = {**_SKU, "properties": {"restoreReference": kept.restore_reference}}
     accounts.sandbox.arm().put(path, "2024-01-01", body)
-    accounts.assign(path, _CONTRIBUTOR)
+    accounts.sandbox.assign(path, _CONTRIBUTOR)
     assert accounts.blobs(name).get_blob_client("one", "x").download_blob().readall() == mark.encode()
     accounts.client.storage_accounts.delete(accounts.group, name)
     accounts.client.storage_accounts.begin_create(accounts.group, name, _SKU).result()
     assert list(accounts.client.blob_containers.list(accounts.group, name)) == []
     accounts.sandbox.faults("time", "+15d")
     assert name not in [one.name for one in accounts.client.deleted_accounts.list()]
-    assert not accounts.files_with(mark)
+    assert not accounts.sandbox.files_with(mark)
 
 
 def test_a_signature_for_a_container_does_what_it_says(accounts: _Accounts, keeping: str) -> None:
@@ -448,7 +428,7 @@ def test_a_deleted_snapshot_comes_back_with_its_blob(accounts: _Accounts, keepin
 
 def test_the_service_says_what_resource_manager_says(accounts: _Accounts, keeping: str) -> None:
     account = accounts.client.storage_accounts.get_properties(accounts.group, keeping)
-    accounts.assign(account.id, "b7e6dc6d-f1e8-4753-8033-0f276bb0955b")
+    accounts.sandbox.assign(account.id, "b7e6dc6d-f1e8-4753-8033-0f276bb0955b")
     service = accounts.blobs(keeping)
     assert service.get_service_properties()["delete_retention_policy"].days == 7
     service.set_service_properties(delete_retention_policy=RetentionPolicy(enabled=True, days=9))
@@ -477,9 +457,9 @@ def encrypted(accounts: _Accounts) -> tuple[str, KeyClient]:
     with pytest.raises(TenantryError, match="not authorized"):
         accounts.sandbox.arm().put(path, "2024-01-01", body)
     vault = f"{accounts.path}/Microsoft.KeyVault/vaults/{key.vault_url[8:].partition('.')[0]}"
-    accounts.assign(vault, "e147488a-f6f5-4113-8e2d-b22465e65bf6", user["properties"]["principalId"])
+    accounts.sandbox.assign(vault, "e147488a-f6f5-4113-8e2d-b22465e65bf6", user["properties"]["principalId"])
     accounts.sandbox.arm().put(path, "2024-01-01", body)
-    accounts.assign(path, _CONTRIBUTOR)
+    accounts.sandbox.assign(path, _CONTRIBUTOR)
     policy = {"isVersioningEnabled": True, "deleteRetentionPolicy": {"enabled": True, "days": 2}}
     accounts.client.blob_services.set_service_properties(accounts.group, name, {"properties": policy})
     return name, key
@@ -534,7 +514,7 @@ def _key_and_identity(accounts: _Accounts) -> tuple[KeyClient, dict[str, Any]]:
     }
     path = f"{accounts.path}/Microsoft.KeyVault/vaults/{vault}"
     arm.put(path, "2023-07-01", {"location": _REGION, "properties": properties})
-    accounts.assign(path, "14b46e9e-c2b7-41b4-b07b-48a6ebf60603")
+    accounts.sandbox.assign(path, "14b46e9e-c2b7-41b4-b07b-48a6ebf60603")
     client = KeyClient(
         f"https://{vault}.{sandbox.told['vault_suffix']}/",
         sandbox.credential(),

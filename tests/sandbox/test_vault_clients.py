@@ -42,22 +42,8 @@ class _Vaults:
             self.group, name, {"location": _REGION, "properties": properties}
         ).result()
         for role in _OFFICERS if officer else ():
-            self._assign(made.id, role)
+            self.sandbox.assign(made.id, role)
         return name
-
-    def _assign(self, scope: str, role: str) -> None:
-        definition = f"{self.sandbox.subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"
-        self.sandbox.arm().put(
-            f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}",
-            "2022-04-01",
-            {
-                "properties": {
-                    "roleDefinitionId": definition,
-                    "principalId": self.sandbox.told["object_id"],
-                    "principalType": "ServicePrincipal",
-                }
-            },
-        )
 
     def secrets(self, name: str) -> SecretClient:
         return SecretClient(self._url(name), self.sandbox.credential(), **self._options())
@@ -184,7 +170,7 @@ def test_a_deleted_vault_keeps_its_name_and_is_recovered_with_its_secrets(vaults
     body["properties"] = {**body["properties"], "createMode": "recover"}  # type: ignore[dict-item]
     made = vaults.client.vaults.begin_create_or_update(vaults.group, name, body).result()
     for role in _OFFICERS:  # role assignments do not come back with a vault
-        vaults._assign(made.id, role)
+        vaults.sandbox.assign(made.id, role)
     assert vaults.secrets(name).get_secret("x").value == "y"
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.watched import REGION, Place, Webhook
+from tests.sandbox.watched import REGION, Place
 from tests.support.people import wait_until
 from tests.support.sandbox import Sandbox
+from tests.support.webhook import Webhook
 
 _RULES = "2024-03-01-preview"
 _QUERIES = "2023-12-01"

@@ -20,9 +20,10 @@ from azure.monitor.query import LogsQueryClient
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
-from tests.sandbox.watched import REGION, Place, Webhook
+from tests.sandbox.watched import REGION, Place
 from tests.support.people import wait_until
 from tests.support.sandbox import Sandbox
+from tests.support.webhook import Webhook
 
 _DAY = dt.timedelta(days=1)
 

@@ -12,8 +12,8 @@ import pytest
 from tenantry.sandbox.watch import telling
 from tenantry.sandbox.watch.telling import Message, Teller
 from tests.sandbox.parts_cloud import MemoryCloud
-from tests.sandbox.watched import Webhook
 from tests.support.people import wait_until
+from tests.support.webhook import Webhook
 
 
 class _Told:

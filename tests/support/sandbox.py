@@ -6,6 +6,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,17 @@ class Sandbox:
                 if path.is_file() and not path.is_symlink() and text.encode() in path.read_bytes():
                     found.append(path)
         return found
+
+    def assign(self, scope: str, role: str, principal: str = "") -> None:
+        """Give a principal, or the operator, a role by the role's GUID."""
+        definition = f"{self.subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"
+        properties = {
+            "roleDefinitionId": definition,
+            "principalId": principal or self.told["object_id"],
+            "principalType": "ServicePrincipal",
+        }
+        path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
+        self.arm().put(path, "2022-04-01", {"properties": properties})
 
     def command(self, *arguments: str) -> dict[str, Any]:
         """Run ``tenantry sandbox …``; return its data."""

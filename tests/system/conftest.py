@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.azure_fleet import Fleet, running_fleet
 from tests.support.installation import Installation
 from tests.support.session import HostFolders
 
@@ -20,6 +21,13 @@ def installation(host_folders: HostFolders) -> Iterator[Installation]:
 def shared(module_host_folders: HostFolders) -> Iterator[Installation]:
     """One workspace for all tests of a file."""
     yield from _installed(module_host_folders)
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """One workspace on a sandbox of its own, for all tests of a file; nothing of it stays."""
+    with running_fleet(tmp_path_factory.mktemp("azure")) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from tenantry.cli.sandboxing import faults
-from tests.sandbox.watched import Webhook
 from tests.support.azure_fleet import Fleet, running_fleet
 from tests.support.people import wait_until
+from tests.support.webhook import Webhook
 
 pytestmark = pytest.mark.timeout(600)
 _SITES = "2025-05-01"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from tests.support.azure_fleet import REGION, Fleet, running_fleet
+from tests.support.azure_fleet import REGION, Fleet
 
 _ROLES = "2022-04-01"
 _SERVER = "Microsoft.DBforPostgreSQL/flexibleServers"
@@ -34,12 +34,6 @@ _PASSING = (
     ("suspend", ("lose", "1", "--match", "PUT")),
     ("resume", ("code", "InternalServerError", "Microsoft.Web/sites")),
 )
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with running_fleet(tmp_path_factory.mktemp("azure-faults")) as started:
-        yield started
 
 
 @pytest.mark.parametrize(

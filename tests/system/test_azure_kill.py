@@ -10,12 +10,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.azure_fleet import Fleet, running_fleet
+from tests.support.azure_fleet import Fleet
 
 _TENANTRY = Path(sys.executable).with_name("tenantry")
 # Points of one run each, counted from its start: resources of every layer, the way in, the package.
@@ -23,12 +22,6 @@ _SOME = ((3, 14, 55, 80, 12), (1, 7, 6))
 _MANY = ((*range(2, 90, 8), 30, 5), (*range(1, 12, 2), 4, 6))
 _MADE_BY_AZURE = frozenset({"microsoft.network/networkinterfaces"})
 _LEAST_HIT = 4  # of a deploy: a late point may lie behind the end of a run that had less to do
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with running_fleet(tmp_path_factory.mktemp("azure-kill")) as started:
-        yield started
 
 
 def _killed(fleet: Fleet, number: int, *command: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,9 @@ import pytest
 
 from tenantry.errors import TenantryError
 from tenantry.targets.azure.database import Door
-from tests.support.azure_fleet import REGION, Fleet, running_fleet
+from tests.support.azure_fleet import REGION, Fleet
 
 _VAULTS, _LOCKS = "2024-11-01", "2020-05-01"
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with running_fleet(tmp_path_factory.mktemp("azure")) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -6,23 +6,16 @@ import socket
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobServiceClient
 
-from tests.support.azure_fleet import REGION, Fleet, running_fleet
+from tests.support.azure_fleet import REGION, Fleet
 
 _MARKER = "Marker Person of the attachments"
 _STORAGE = "2024-01-01"
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with running_fleet(tmp_path_factory.mktemp("azure")) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

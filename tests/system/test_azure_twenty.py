@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.azure_fleet import Fleet, running_fleet
+from tests.support.azure_fleet import Fleet
 from tests.support.installation import fleet as real_fleet
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(3600)]
@@ -32,12 +32,6 @@ class _Seen:
     erased: Mapping[str, int]  # exit codes
     ticked: Mapping[str, bool]  # whether nothing of it is recoverable
     left: Sequence[str]  # groups after the last erasure
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with running_fleet(tmp_path_factory.mktemp("azure")) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -67,7 +67,7 @@ def _compile(python: Path, report: Report) -> None:
         [python, "-c", packages], capture_output=True, text=True, check=True
     ).stdout.strip()
     others = [str(python), "-m", "compileall", "-q", "-q", "-j", "0", "-x", "/pulumi_azure_native/", place]
-    # Some packages bring templates that are no Python yet: those stay as they are.
+    # As with pip, a file that does not compile stays as it is.
     report.run(["sh", "-c", '"$@" || true', "sh", *others], what="compiling the packages")
     report.run(
         [str(python), "-c", _IMPORT_ALL],

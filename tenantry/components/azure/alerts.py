@@ -9,13 +9,13 @@ import pulumi
 from pulumi_azure_native import applicationinsights, consumption, monitor
 
 from tenantry.components.azure.monitoring import Monitoring
-from tenantry.components.azure.props import AzureProps
+from tenantry.components.azure.props import STORAGE_PERCENT, AzureProps
 
 __all__ = ["Alerts", "Watched"]
 
 # Where the availability test asks from. It sends the URL and nothing else.
 _PLACES = ("emea-nl-ams-azr", "emea-gb-db3-azr", "us-va-ash-azr")
-_CPU_PERCENT, _STORAGE_PERCENT, _CONNECTIONS_SHARE = 85, 85, 0.8
+_CPU_PERCENT, _CONNECTIONS_SHARE = 85, 0.8
 _FAILED_REQUESTS, _DENIALS = 10, 5  # in five minutes
 _BUDGET_PERCENT = 80
 
@@ -92,7 +92,7 @@ class Alerts(pulumi.ComponentResource):
         most = int(self._props.sizes.server_connections * _CONNECTIONS_SHARE)
         for name, metric, above in (
             ("database-cpu", "cpu_percent", _CPU_PERCENT),
-            ("database-storage", "storage_percent", _STORAGE_PERCENT),
+            ("database-storage", "storage_percent", STORAGE_PERCENT),
             ("database-connections", "active_connections", most),
         ):
             self._rule(name, server, _Limit(metric=metric, namespace=namespace, above=above))

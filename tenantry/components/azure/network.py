@@ -9,6 +9,7 @@ import pulumi
 from pulumi_azure_native import network, privatedns
 
 from tenantry.components.azure.props import AzureProps
+from tenantry.components.azure.settings import CACHE_PORT, DATABASE_PORT
 
 __all__ = ["Link", "Network", "PrivateEndpoint"]
 
@@ -188,7 +189,7 @@ def _from_app() -> network.SecurityRuleArgs:
         source_address_prefix=_APP,
         source_port_range="*",
         destination_address_prefix=_ENDPOINTS,
-        destination_port_ranges=["443", "5432", "10000"],
+        destination_port_ranges=["443", DATABASE_PORT, CACHE_PORT],
     )
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "ADMINISTRATOR",
     "APP_PASSWORD",
     "APP_ROLE",
+    "STORAGE_PERCENT",
     "SYSTEM_CA_FILE",
     "AzureProps",
     "Suffixes",
@@ -27,6 +28,7 @@ __all__ = [
 ADMINISTRATOR = "tenantry_admin"  # of the database server; only the way in of an operation uses it
 APP_ROLE = "app_1"  # the workload's login; made over SQL, not here
 APP_PASSWORD = "database.app.password"  # noqa: S105 - the name of a secret
+STORAGE_PERCENT = 85  # of the server's storage: from here on people are told, and health is not well
 SYSTEM_CA_FILE = "/etc/ssl/certs/ca-certificates.crt"  # of App Service's images, which are Debian
 
 

@@ -16,9 +16,7 @@ __all__ = ["CACHE_PORT", "DATABASE_PORT", "SiteSettings", "folder_path", "site_s
 CACHE_PORT, DATABASE_PORT = "10000", "5432"
 _SECRET = frozenset({VariableClass.GENERATED, VariableClass.GENERATED_ONCE, VariableClass.SECRET})
 # Derived values that hold a secret, whatever the profile says of them.
-_SECRET_SOURCES = frozenset(
-    {"database.password", "database.url", "cache.password", "blobs.connection_string"}
-)
+_SECRET_SOURCES = frozenset({"database.password", "database.url"})
 # Only outputs of resources tell these; the components add them: the first through the vault.
 _TOLD_IN_SECRET = frozenset({"blobs.connection_string", "monitoring.connection_string", "cache.password"})
 _TOLD = frozenset({"cache.host", "email.identity", "portal.url"})

@@ -7,12 +7,10 @@ pages are overwritten.
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tenantry.sandbox import sqlite_files
+from tenantry.sandbox.sqlite_files import SqliteFile
 
 __all__ = ["Index", "Kept", "KeptContainer"]
 
@@ -59,17 +57,11 @@ class KeptContainer:
     access: str
 
 
-class Index:
+class Index(SqliteFile):
     """The index of one account; safe from every thread."""
 
     def __init__(self, file: Path) -> None:
-        self._lock = threading.RLock()
-        self._connection = sqlite_files.opened(file, _SCHEMA)
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._connection.close()
+        super().__init__(file, _SCHEMA)
 
     def add(self, kept: Kept) -> None:
         """Keep one more."""
@@ -175,11 +167,3 @@ class Index:
     def _kept(self, where: str, *arguments: str) -> list[Kept]:
         rows = self._all(f"SELECT * FROM kept WHERE {where}", *arguments)  # noqa: S608 - our own words
         return [Kept(*map(str, row)) for row in rows]
-
-    def _all(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
-        with self._lock:
-            return self._connection.execute(query, arguments).fetchall()
-
-    def _do(self, query: str, *arguments: object) -> None:
-        with self._lock:
-            self._connection.execute(query, arguments)

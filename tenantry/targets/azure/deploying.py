@@ -5,10 +5,9 @@ from __future__ import annotations
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
 from tenantry.components.azure.props import APP_PASSWORD, APP_ROLE, SYSTEM_CA_FILE, AzureProps
-from tenantry.components.azure.settings import folder_path
+from tenantry.components.azure.settings import DATABASE_PORT, folder_path
 from tenantry.model.azure_types import resource_id
 from tenantry.model.profile import Service
 from tenantry.ports import Event, Lease, OnEvent
@@ -17,8 +16,6 @@ from tenantry.targets.azure.clients import Clients
 from tenantry.targets.host.environment import environment
 
 __all__ = ["door", "facts", "finish", "log_lines"]
-
-_PORT: Final = "5432"
 
 
 def finish(
@@ -49,7 +46,7 @@ def facts(props: AzureProps, clients: Clients) -> Mapping[str, str]:
     if props.needs(Service.DATABASE):
         found |= {
             "database_host": props.server_host,
-            "database_port": _PORT,
+            "database_port": DATABASE_PORT,
             "database_name": props.names.database,
             "database_user": APP_ROLE,
             "database_ca_file": str(_ca_file(clients)),
@@ -120,7 +117,7 @@ def _task_environment(clients: Clients, props: AzureProps, secrets: Mapping[str,
     password, user = secrets[values.DEPLOY_PASSWORD], database.DEPLOY_ROLE
     ca_file = str(_ca_file(clients))
     quoted = urllib.parse.quote(password, safe="")
-    where = f"{props.server_host}:{_PORT}/{props.names.database}"
+    where = f"{props.server_host}:{DATABASE_PORT}/{props.names.database}"
     known = {
         "instance.name": props.instance,
         "instance.url": props.url,
@@ -128,7 +125,7 @@ def _task_environment(clients: Clients, props: AzureProps, secrets: Mapping[str,
         "profile.version": props.version,
         "port": "",
         "database.host": props.server_host,
-        "database.port": _PORT,
+        "database.port": DATABASE_PORT,
         "database.name": props.names.database,
         "database.user": user,
         "database.password": password,

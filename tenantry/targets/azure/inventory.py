@@ -11,12 +11,13 @@ from typing import Any, Final
 from tenantry.adapters.azure_arm import Arm
 from tenantry.errors import TenantryError
 from tenantry.model.azure_names import AzureNames
+from tenantry.model.azure_types import TYPES
 from tenantry.model.status import Asset, EraseMethod, Evidence
 
 __all__ = ["DELETED", "DeletedKind", "group_id", "inventory", "kept", "prove_absent", "resources"]
 
 _RESOURCES: Final = "2021-04-01"
-_AUTHORIZATION: Final = "2022-04-01"
+_AUTHORIZATION: Final = TYPES["azure-native:authorization:RoleAssignment"].version
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from tenantry.components.azure.props import AzureProps
+from tenantry.components.azure.props import STORAGE_PERCENT, AzureProps
 from tenantry.config.regions import catalogue
 from tenantry.errors import TenantryError, UnavailableError
 from tenantry.model.azure_types import TYPES
@@ -24,7 +24,6 @@ __all__ = ["look"]
 
 Seen = tuple[bool, str, str]  # good?, reason, message
 _GLOBAL: Final = frozenset({"", "global"})
-_FULL_PERCENT: Final = 85  # of the server's storage; an alert tells people at the same limit
 _YOUNG: Final = timedelta(hours=1)  # Azure's first figures come minutes after a resource
 _EXCEPTIONS: Final = "AppExceptions | where TimeGenerated > ago(15m) | count"
 
@@ -78,7 +77,7 @@ class _Look:
             if self._now - self._born < _YOUNG:
                 return True, "TooYoung", "Azure has not measured it yet"
             raise UnavailableError("Azure has no figure of the last half hour for storage_percent")
-        well = percent < _FULL_PERCENT
+        well = percent < STORAGE_PERCENT
         return well, "Room" if well else "AlmostFull", f"{percent:.0f} % of the server's storage is used"
 
     def exceptions(self) -> Seen:

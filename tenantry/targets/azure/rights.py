@@ -15,11 +15,12 @@ from typing import Any, Final
 
 from tenantry.adapters.azure_arm import Arm
 from tenantry.errors import Problem
+from tenantry.model.azure_types import TYPES
 from tenantry.targets.azure.clients import Principal
 
 __all__ = ["NEEDED", "missing_rights"]
 
-_VERSION: Final = "2022-04-01"
+_VERSION: Final = TYPES["azure-native:authorization:RoleAssignment"].version
 _GROUPS: Final = "/providers/microsoft.management/managementgroups/"
 # An action that stands for those of its kind, and the built-in role that brings them.
 NEEDED: Final[Mapping[str, str]] = {

@@ -15,11 +15,13 @@ from tenantry.errors import FailedError
 from tenantry.model.azure_types import TYPES
 from tenantry.model.status import Residue
 from tenantry.ports import Event, OnEvent
+from tenantry.targets.azure.inventory import DELETED
 
-__all__ = ["ACCOUNT_KEPT", "emptied"]
+__all__ = ["emptied"]
 
-ACCOUNT_KEPT: Final = timedelta(days=14)  # a deleted account, with what is in it
 _CONTAINER: Final = TYPES["azure-native:storage:BlobContainer"]
+_ACCOUNT: Final = TYPES["azure-native:storage:StorageAccount"].arm_type
+_KEPT: Final = timedelta(days=next(one.days for one in DELETED if one.arm_type == _ACCOUNT))
 
 
 def emptied(arm: Arm, account: str, *, now: datetime, tell: OnEvent) -> Sequence[Residue]:
@@ -50,7 +52,7 @@ def emptied(arm: Arm, account: str, *, now: datetime, tell: OnEvent) -> Sequence
             where=f"{service}/containers/{one['name']}",
             what="a container that was deleted earlier; it lies in the deleted account and goes with it",
             since=now,
-            until=now + ACCOUNT_KEPT,
+            until=now + _KEPT,
             type=_CONTAINER.arm_type,
             kind="soft-deleted",
         )
