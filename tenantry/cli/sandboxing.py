@@ -151,15 +151,17 @@ def _fault_values(kind: str, told: Mapping[str, str]) -> dict[str, Any]:
         case "quota":
             found["value"] = str(_number(told["cores"], least=0))
         case "disk":
-            found |= {"type_": told["server"], "value": str(_number(told["percent"], least=0))}
+            found |= {"type_": told["server"], "value": str(_number(told["percent"], least=0, most=100))}
         case "capacity":
             found["value"] = told["region"].replace(" ", "").lower()
     return found
 
 
-def _number(text: str, *, least: int) -> int:
+def _number(text: str, *, least: int, most: int | None = None) -> int:
     if not text.isdecimal() or int(text) < least:
         raise UsageError(f"{text} is not a number of at least {least}", code="fault-values")
+    if most is not None and int(text) > most:
+        raise UsageError(f"{text} is more than {most}", code="fault-values")
     return int(text)
 
 

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from tenantry.cli.wiring import Wiring
+from tenantry.errors import TenantryError
 from tenantry.model.azure_types import TYPES
 from tools.azure_smoke.answers import Shape, differences, shape
 
@@ -47,10 +48,11 @@ class Smoke:
         self.region = region
         self.name = f"smoke-{secrets.token_hex(3)}"
         self.steps: list[dict[str, Any]] = []
+        self.shapes: Mapping[str, Shape] = {}  # by ARM type
         self._deadline = None if seconds is None else time.monotonic() + seconds
 
-    def live(self) -> Mapping[str, Shape]:
-        """Take the instance through its life up to the erasure; return the shapes of the answers."""
+    def live(self) -> None:
+        """Take the instance through its life up to the erasure; keep the shapes of the answers."""
         self.step(
             *("instance", "new", self.name, "--client", "Smoke test", "--country", "NL"),
             *("--contact", "smoke@example.org", "--hostname", f"{self.name}.example.org"),
@@ -58,12 +60,11 @@ class Smoke:
         )
         self.step("instance", "preview", self.name)
         self.step("instance", "deploy", self.name, "--reason", "smoke test")
-        shapes = self.answers()
+        self.shapes = self.answers()
         for verb in (("health",), ("drift",), ("suspend",), ("resume",)):
             reason = ("--reason", "smoke test") if verb[0] in {"suspend", "resume"} else ()
             self.step("instance", *verb, self.name, *reason)
         self.step("backup", "create", self.name, "--reason", "smoke test")
-        return shapes
 
     def erase(self) -> None:
         """Erase it; the cap does not stop that."""
@@ -112,10 +113,13 @@ def main(settings: Mapping[str, str]) -> int:
     except Refused as error:
         print(f"not started: {error}", file=sys.stderr)
         return 2
-    well, shapes = True, {}
+    except TenantryError as error:
+        print(f"not started: {error.message}\n  → {error.hint}", file=sys.stderr)
+        return error.exit_code
+    well = True
     try:
-        shapes = dict(smoke.live())
-    except (RuntimeError, TimeoutError, subprocess.TimeoutExpired, KeyboardInterrupt) as error:
+        smoke.live()
+    except (RuntimeError, TimeoutError, subprocess.TimeoutExpired, KeyboardInterrupt, TenantryError) as error:
         print(f"\nstopped: {type(error).__name__}: {error}", file=sys.stderr)
         well = False
     finally:
@@ -124,9 +128,9 @@ def main(settings: Mapping[str, str]) -> int:
         except RuntimeError as error:
             print(f"\nNOT ERASED, do it now: tenantry erase run {smoke.name}: {error}", file=sys.stderr)
             well = False
-        folder = _record(workspace, smoke, shapes)
+        folder = _record(workspace, smoke)
     print(f"\nrecorded in {folder}")
-    for line in _compared(shapes, settings.get("AGAINST") or ""):
+    for line in _compared(smoke.shapes, settings.get("AGAINST") or ""):
         print(line)
     return 0 if well else 1
 
@@ -162,10 +166,10 @@ def _allowed(workspace: Path, settings: Mapping[str, str]) -> float | None:
     return allowed_seconds(settings.get("CAP") or "", settings.get("HOURLY") or "")
 
 
-def _record(workspace: Path, smoke: Smoke, shapes: Mapping[str, Shape]) -> Path:
+def _record(workspace: Path, smoke: Smoke) -> Path:
     folder = workspace / "azure-smoke" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     folder.mkdir(parents=True)
-    told = {"region": smoke.region, "steps": smoke.steps, "answers": shapes}
+    told = {"region": smoke.region, "steps": smoke.steps, "answers": smoke.shapes}
     (folder / "record.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     return folder
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tools.azure_smoke.__main__ import Refused, allowed_seconds
+from tenantry.errors import SpecError
+from tools.azure_smoke.__main__ import Refused, allowed_seconds, main
 from tools.azure_smoke.answers import differences, shape
 
 
@@ -44,3 +47,10 @@ def test_the_cap_buys_time_of_which_the_erasure_has_its_part() -> None:
 def test_without_figures_that_leave_time_nothing_starts(cap: str, hourly: str) -> None:
     with pytest.raises(Refused):
         allowed_seconds(cap, hourly)
+
+
+def test_a_folder_that_is_no_workspace_is_told_without_a_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main({"WORKSPACE": str(tmp_path)}) == SpecError.exit_code
+    assert "not started" in capsys.readouterr().err
