@@ -10,6 +10,7 @@ Nothing here logs a statement, and no error repeats one.
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -175,9 +176,16 @@ def session(
         UnavailableError: no server answers there, or it is still starting.
         FailedError: it answers and refuses, with its code (``no-such-database``).
     """
-    arguments = {"unix_sock": str(server.socket), "ssl_context": False}  # else it loads all authorities
-    with _connected(user, database=database, timeout=timeout, **arguments) as opened:
-        yield opened
+    # Ours to close: the driver leaves its own open when the server goes away before it has written.
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        line.settimeout(timeout)
+        try:
+            line.connect(str(server.socket))
+        except OSError as error:
+            raise _no_answer(str(server.socket), error) from None
+        arguments = {"sock": line, "ssl_context": False}  # else it loads all authorities
+        with _connected(user, where=str(server.socket), database=database, **arguments) as opened:
+            yield opened
 
 
 def query(
@@ -236,7 +244,14 @@ def session_over_tls(
         ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     with _connected(
-        user, database=database, host=host, port=port, password=password, ssl_context=context, timeout=timeout
+        user,
+        where=f"{host}:{port}",
+        database=database,
+        host=host,
+        port=port,
+        password=password,
+        ssl_context=context,
+        timeout=timeout,
     ) as opened:
         yield opened
 
@@ -288,7 +303,7 @@ def literal(text: str) -> str:
 
 
 @contextmanager
-def _connected(user: str, **arguments: Any) -> Iterator[Session]:
+def _connected(user: str, *, where: str, **arguments: Any) -> Iterator[Session]:
     from pg8000.exceptions import DatabaseError, InterfaceError
     from pg8000.native import Connection
 
@@ -297,16 +312,19 @@ def _connected(user: str, **arguments: Any) -> Iterator[Session]:
     except DatabaseError as error:
         raise _refusal(error) from None
     except (InterfaceError, OSError) as error:
-        where = arguments.get("unix_sock") or f"{arguments['host']}:{arguments['port']}"
-        raise UnavailableError(
-            f"no database answers at {where} ({error.__cause__ or error})",
-            hint="is the instance's database process up? see: tenantry instance health",
-            code="database-unreachable",
-        ) from None
+        raise _no_answer(where, error) from None
     try:
         yield Session(connection)
     finally:
         _close(connection)
+
+
+def _no_answer(where: str, error: Exception) -> UnavailableError:
+    return UnavailableError(
+        f"no database answers at {where} ({error.__cause__ or error})",
+        hint="is the instance's database process up? see: tenantry instance health",
+        code="database-unreachable",
+    )
 
 
 def _close(connection: Any) -> None:
