@@ -19,7 +19,7 @@ def test_no_connection_stays_open_to_a_server_that_goes_away_before_a_word_is_sa
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(server.socket))
         listener.listen()
-        hang_up = threading.Thread(target=lambda: [listener.accept()[0].close() for _ in range(50)])
+        hang_up = threading.Thread(target=_hang_up, args=(listener, 50))
         hang_up.start()
         with warnings.catch_warnings(record=True) as left_open:
             warnings.simplefilter("always", ResourceWarning)
@@ -29,3 +29,8 @@ def test_no_connection_stays_open_to_a_server_that_goes_away_before_a_word_is_sa
             gc.collect()
         hang_up.join()
     assert [str(warning.message) for warning in left_open] == []
+
+
+def _hang_up(listener: socket.socket, times: int) -> None:
+    for _ in range(times):
+        listener.accept()[0].close()
