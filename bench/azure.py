@@ -7,9 +7,11 @@ import dataclasses
 import http
 import http.client
 import json
+import pickle
 import shutil
 import ssl
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,18 +20,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.baseline import engine_environment, make_stack, script
+from bench.baseline import make_stack
 from bench.figures import Figure
 from bench.fleet import pss_mib
 from bench.scratch import COMMAND, EXAMPLES
 from bench.timing import seconds_of
 from tenantry.adapters.azure_credential import make_credential
-from tenantry.adapters.engine_program import ProgramHost, serve_program
 from tenantry.cli.wiring import Wiring
 from tenantry.model.azure_names import random_suffix
 from tenantry.model.spec import CredentialKind
 from tenantry.ports import Request
-from tenantry.stacks.instance import azure_program
 from tenantry.targets.azure import values
 
 __all__ = ["azure"]
@@ -160,25 +160,23 @@ def _deploys(place: _Place, *, rounds: int) -> Figure:
 
 
 def _bare_deploy(place: _Place, number: int) -> float:
-    """Let the engine make all resources of an instance, under names of their own; return the seconds."""
+    """Let the engine make all resources of an instance, under names of their own; return the seconds.
+
+    A process of its own, as ours is one: both start, and import what the resources are made of.
+    """
     wiring = Wiring(place.workspace)
     try:
         instance = wiring.existing(_STANDING)
         spec, profile = wiring.load(instance)
         facts = {**instance.facts, values.SUFFIX: random_suffix()}
         other = dataclasses.replace(instance, facts=facts)
-        program = azure_program(wiring.azure.props(Request(spec=spec, profile=profile, instance=other)))
-        name, state = f"bare{number}", place.workspace / "bare" / f"state{number}"
-        with (
-            wiring.native(wiring.azure.clients) as providers,
-            serve_program(ProgramHost(program, take=lambda _: None)) as client,
-        ):
-            provider = ",".join(f"{package}:{port}" for package, port in providers.items())
-            make_stack(provider, name=name, state=state)
-            environment = engine_environment(provider, stack=name, state=state, client=client)
-            return seconds_of(["sh", script("up")], env={**environment, "PARALLEL": _PARALLEL})
+        props = wiring.azure.props(Request(spec=spec, profile=profile, instance=other))
     finally:
         wiring.register.close()
+    name, state = f"bare{number}", place.workspace / "bare" / f"state{number}"
+    make_stack("", name=name, state=state)
+    argv = [sys.executable, "-m", "bench.baselines.azure_up"]
+    return seconds_of(argv, told=pickle.dumps((place.workspace, props, name, state, _PARALLEL)))
 
 
 @contextlib.contextmanager

@@ -19,8 +19,8 @@ def seconds(act: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def seconds_of(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> float:
-    """Return how long a program takes to its end.
+def seconds_of(argv: Sequence[str], *, env: Mapping[str, str] | None = None, told: bytes = b"") -> float:
+    """Return how long a program takes to its end; ``told`` is its standard input.
 
     Raises:
         RuntimeError: it failed; the message ends with what it said.
@@ -28,7 +28,7 @@ def seconds_of(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> 
     with tempfile.TemporaryFile(mode="w+") as said:  # a pipe would be held open by what the program starts
         started = time.perf_counter()
         code = subprocess.run(
-            argv, env=env, stdin=subprocess.DEVNULL, stdout=said, stderr=said, check=False, timeout=_PATIENCE
+            argv, env=env, input=told, stdout=said, stderr=said, check=False, timeout=_PATIENCE
         ).returncode
         took = time.perf_counter() - started
         if code != 0:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import sys
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from tenantry.components.azure.props import AzureProps
@@ -29,9 +33,11 @@ def host_program(props: InstanceProps) -> Callable[[], None]:
 
 
 def azure_program(props: AzureProps) -> Callable[[], None]:
-    """Return the program of one instance on Azure."""
+    """Return the program of one instance on Azure. What it is made of is loaded from now on, beside."""
+    loading = _loading()
 
     def program() -> None:
+        loading.result()
         import pulumi
 
         from tenantry.components.azure.instance import AzureInstance
@@ -43,6 +49,25 @@ def azure_program(props: AzureProps) -> Callable[[], None]:
         pulumi.export("key_id", instance.credentials.key.key_uri_with_version)
 
     return program
+
+
+@functools.cache
+def _loading() -> Future[None]:
+    """Start to import the components: two seconds' work, of which the engine's start hides one."""
+    beside = ThreadPoolExecutor(1, thread_name_prefix="loading")
+    try:
+        return beside.submit(_load)
+    finally:
+        beside.shutdown(wait=False)
+
+
+def _load() -> None:
+    import tenantry.components.azure.instance  # noqa: F401 - for what it imports
+
+    for name in [name for name in sys.modules if name.startswith("tenantry.components.azure.")]:
+        for used in vars(sys.modules[name]).values():
+            if isinstance(used, ModuleType):
+                hasattr(used, "__all__")  # a part of pulumi-azure-native is read when first asked
 
 
 def _without_aliases(args: ResourceTransformationArgs) -> ResourceTransformationResult:

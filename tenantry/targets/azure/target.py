@@ -143,18 +143,19 @@ class AzureTarget:
         request = self._decided(request, record=True, operation=lease.operation.id)
         instance = request.instance
         secrets = values.ensure_secrets(self.vault(instance.opaque), request.profile)
+        props = self.props(request, secrets=secrets)
+        program = azure_program(props)
         with self._engine() as engine:
             for holder in engine.break_lock(instance.opaque):
                 lease.evidence(f"took over the engine's lock of a dead process: {holder}")
             lease.check()
-            props = self.props(request, secrets=secrets)
             if request.profile.services & {Service.DATABASE}:
                 # What a killed run left open.
                 way_in.shut(self.clients.arm, self.server_id(instance), lease)
             lease.intent(f"engine up, stack {instance.opaque}")
             result = engine.up(
                 instance.opaque,
-                azure_program(props),
+                program,
                 passphrase=self._passphrase(instance),
                 on_event=on_event,
                 adopt=self._find_made,
