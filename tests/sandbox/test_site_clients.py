@@ -63,7 +63,9 @@ class _Sites:
             },
         ).result()
 
-    def make(self, *, settings: Mapping[str, str] | None = None) -> str:
+    def make(
+        self, *, settings: Mapping[str, str] | None = None, cors: Mapping[str, Any] | None = None
+    ) -> str:
         """Make a site; return its name."""
         name = f"app-{uuid.uuid4().hex[:10]}"
         site = {
@@ -71,7 +73,11 @@ class _Sites:
             "kind": "app,linux",
             "properties": {
                 "serverFarmId": self.plan.id,
-                "siteConfig": {"linuxFxVersion": "PYTHON|3.11", "appCommandLine": "python3 app.py"},
+                "siteConfig": {
+                    "linuxFxVersion": "PYTHON|3.11",
+                    "appCommandLine": "python3 app.py",
+                    **({"cors": dict(cors)} if cors else {}),
+                },
             },
         }
         self.client.web_apps.begin_create_or_update(self.group, name, site).result()
@@ -102,6 +108,16 @@ class _Sites:
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
+    def allowed(self, name: str, method: str, headers: Mapping[str, str]) -> dict[str, str]:
+        """Return what a browser is told that a page may do."""
+        url = f"https://{name}.{self.sandbox.told['sites_suffix']}/"
+        request = urllib.request.Request(url, method=method, headers=dict(headers))
+        context = ssl.create_default_context(cafile=self.sandbox.told["ca_file"])
+        start = "access-control-allow-"
+        with urllib.request.urlopen(request, timeout=30, context=context) as answer:
+            told = {key.lower(): value for key, value in answer.headers.items()}
+        return {key.removeprefix(start): value for key, value in told.items() if key.startswith(start)}
+
     def told(self, name: str, path: str = "/") -> dict[str, Any]:
         status, text = self.get(name, path)
         assert status == 200, text
@@ -131,6 +147,35 @@ def test_a_site_runs_its_package_with_its_settings_as_a_user_of_its_own(sites: _
     told = sites.told(name, "/a?b=c")
     assert (told["greeting"], told["path"], told["proto"]) == ("good day", "/a?b=c", "https")
     assert "a request came" in sites.log(name)
+
+
+_PAGE = "https://portal.example.org"
+
+
+def test_a_page_of_an_allowed_origin_may_ask_with_the_persons_cookies(sites: _Sites) -> None:
+    name = sites.make(cors={"allowedOrigins": [_PAGE], "supportCredentials": True})
+    sites.publish(name)
+    asked = {"Origin": _PAGE, "Access-Control-Request-Method": "PATCH"}
+    assert sites.allowed(name, "OPTIONS", asked) == {
+        "origin": _PAGE,
+        "credentials": "true",
+        "methods": "PATCH",
+    }
+    assert sites.allowed(name, "GET", {"Origin": _PAGE}) == {"origin": _PAGE, "credentials": "true"}
+
+
+def test_a_page_of_another_origin_may_not_read_what_it_gets(sites: _Sites) -> None:
+    name = sites.make(cors={"allowedOrigins": [_PAGE]})
+    sites.publish(name)
+    elsewhere = {"Origin": "https://elsewhere.example.org"}
+    assert sites.allowed(name, "GET", elsewhere) == {}
+    assert sites.allowed(name, "OPTIONS", {**elsewhere, "Access-Control-Request-Method": "GET"}) == {}
+
+
+def test_credentials_for_every_origin_are_refused(sites: _Sites) -> None:
+    with pytest.raises(HttpResponseError) as refused:
+        sites.make(cors={"allowedOrigins": ["*"], "supportCredentials": True})
+    assert refused.value.status_code == 400
 
 
 def test_a_changed_setting_reaches_the_process(sites: _Sites) -> None:

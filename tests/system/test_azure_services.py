@@ -45,6 +45,21 @@ def test_it_is_healthy_and_keeps_a_file_as_a_blob(fleet: Fleet, lesotho: dict[st
     assert _ask(fleet, f"{lesotho['url']}/one.txt") == (200, _MARKER.encode())
 
 
+def test_pages_of_its_portal_may_ask_it_and_no_others(fleet: Fleet, lesotho: dict[str, Any]) -> None:
+    listed = fleet.sandbox.arm().list(f"{fleet.group('lesotho')}/resources", "2021-04-01")
+    portal = next(str(one["id"]) for one in listed if one["type"] == "Microsoft.Web/staticSites")
+    made = fleet.sandbox.arm().get(portal, "2024-04-01")
+    assert made is not None
+    own = f"https://{made['properties']['defaultHostname']}"
+    context = ssl.create_default_context(cafile=fleet.sandbox.told["ca_file"])
+    told = {}
+    for origin in (own, "https://elsewhere.example.org"):
+        request = urllib.request.Request(f"{lesotho['url']}/version", headers={"Origin": origin})
+        with urllib.request.urlopen(request, timeout=20, context=context) as answer:
+            told[origin] = answer.headers["Access-Control-Allow-Origin"]
+    assert told == {own: own, "https://elsewhere.example.org": None}
+
+
 def test_it_counts_in_a_cache_that_only_its_network_reaches(fleet: Fleet, lesotho: dict[str, Any]) -> None:
     url = f"{lesotho['url']}/counted/visits"
     assert [_ask(fleet, url) for _ in range(2)] == [(200, b"1"), (200, b"2")]

@@ -61,6 +61,7 @@ class AzureInstance(pulumi.ComponentResource):
             self.network,
             self.identities,
             settings={**settings.references(props), **shown},
+            pages=[self.portal.url] if self.portal else [],
             after=after,
             opts=mine,
         )

@@ -28,10 +28,14 @@ class Workload(pulumi.ComponentResource):
         identities: Identities,
         *,
         settings: Mapping[str, pulumi.Input[str]],
+        pages: Sequence[pulumi.Input[str]],
         after: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions,
     ) -> None:
-        """``after`` is what must be there before the site starts: secrets, roles, the database's door."""
+        """Pages of the origins ``pages`` may ask the site, with the person's cookies.
+
+        ``after`` is what must be there before the site starts: secrets, roles, the database's door.
+        """
         super().__init__("tenantry:azure:Workload", "workload", None, opts)
         mine = pulumi.ResourceOptions(parent=self)
         self.plan = web.AppServicePlan(
@@ -75,6 +79,9 @@ class Workload(pulumi.ComponentResource):
                 health_check_path=props.profile.health.path,
                 vnet_route_all_enabled=True,
                 number_of_workers=props.sizes.plan_workers,
+                cors=web.CorsSettingsArgs(allowed_origins=list(pages), support_credentials=True)
+                if pages
+                else None,
             ),
             tags=props.all_tags,
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from tenantry.sandbox.kinds import ArmFault, Cloud, Resource
+from tenantry.sandbox.parts import site_cors
 from tenantry.sandbox.parts.sites import Sites
 from tenantry.sandbox.watch.counting import Seen, site_request
 
@@ -45,7 +46,9 @@ class Front:
             site, note = self._sites.by_name(self._cloud, (request.url.hostname or "").split(".")[0])
         except ArmFault:
             return PlainTextResponse("404 Web Site not found.", 404)
-        response = self._answer(site, note, request, body)
+        response = site_cors.preflight(site, request)
+        if response is None:
+            response = site_cors.marked(site, request, self._answer(site, note, request, body))
         seen = Seen(
             method=request.method,
             path=request.url.path,

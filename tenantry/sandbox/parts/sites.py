@@ -18,6 +18,7 @@ from tenantry.sandbox.kinds import ArmFault, Cloud, Handler, Kind, Resource
 from tenantry.sandbox.parts.notes import folder_name, iso, moment, segment, tidy
 from tenantry.sandbox.parts.programs import MissingProgram, find_runtime
 from tenantry.sandbox.parts.runner import Launch, SiteRunner
+from tenantry.sandbox.parts.site_cors import check as check_cors
 from tenantry.sandbox.parts.site_settings import environment, reference_status
 from tenantry.sandbox.watch.tails import Tails
 
@@ -44,6 +45,7 @@ class Sites(Kind):
     def admit(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
         """Refuse a taken name, a plan that is not there, a runtime that cannot be had."""
         properties = new.properties
+        check_cors(properties)
         if old is None:
             others = cloud.children("", SITE)
             if any(one.name.lower() == new.name.lower() and tidy(one.id) != tidy(new.id) for one in others):

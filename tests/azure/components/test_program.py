@@ -192,6 +192,17 @@ def test_a_portal_lies_where_static_sites_can_be_and_holds_no_client_data(
     assert places - {"southafricanorth", "Global"} == {_of(platform, "web:StaticSite")[0]["location"]}
 
 
+def test_pages_of_the_portal_alone_may_ask_the_workload(
+    sent: dict[str, dict[str, Any]], platform: dict[str, dict[str, Any]]
+) -> None:
+    cors = _of(platform, "web:WebApp")[0]["properties"]["siteConfig"]["cors"]
+    assert cors == {
+        "allowedOrigins": ["https://calm-sea-0123.azurestaticapps.net"],
+        "supportCredentials": True,
+    }
+    assert "cors" not in _of(sent, "web:WebApp")[0]["properties"]["siteConfig"]  # it has no portal
+
+
 def test_the_database_is_encrypted_with_a_key_of_the_instances_own(sent: dict[str, dict[str, Any]]) -> None:
     server = _of(sent, "dbforpostgresql:Server")[0]
     assert server["properties"]["dataEncryption"]["type"] == "AzureKeyVault"
