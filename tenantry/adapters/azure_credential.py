@@ -6,16 +6,21 @@ observation act as different principals; here the settings name one.
 
 from __future__ import annotations
 
+import logging
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from tenantry.errors import UnavailableError
+from tenantry.adapters.files import check_private
+from tenantry.errors import SpecError, UnavailableError
 from tenantry.model.spec import CredentialKind
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
 __all__ = ["make_credential", "token"]
+
+_MOST_BYTES: Final = 64 * 1024
 
 
 def make_credential(
@@ -45,9 +50,13 @@ def make_credential(
 
     Raises:
         UnavailableError: a file that is named cannot be read.
+        RefusedError: other users may read the secret or the certificate's key.
+        SpecError: the file holds something else.
     """
     from azure import identity
 
+    # It warns on standard error of what the error that follows says.
+    logging.getLogger("azure.identity").setLevel(logging.CRITICAL)
     common: dict[str, Any] = {"authority": authority}
     if ca_file is not None:
         common["connection_verify"] = str(ca_file)
@@ -56,14 +65,20 @@ def make_credential(
     made: TokenCredential
     match kind:
         case CredentialKind.SECRET:
-            secret = _read(client_secret_file)
+            secret = _text(_read(client_secret_file, private=True), client_secret_file)
             made = identity.ClientSecretCredential(directory_id, client_id, secret, **common)
         case CredentialKind.CERTIFICATE:
-            _read(certificate_file, text=False)
-            made = identity.CertificateCredential(
-                directory_id, client_id, certificate_path=str(certificate_file), **common
-            )
+            data = _read(certificate_file, private=True)
+            try:
+                made = identity.CertificateCredential(
+                    directory_id, client_id, certificate_data=data, **common
+                )
+            except (ValueError, TypeError):  # its words may hold what the file holds
+                raise _malformed(
+                    certificate_file, "no certificate with an unencrypted RSA key, as PEM"
+                ) from None
         case CredentialKind.WORKLOAD_IDENTITY:
+            _text(_read(token_file), token_file)  # it is read again whenever a token is needed
             made = identity.WorkloadIdentityCredential(
                 tenant_id=directory_id, client_id=client_id, token_file_path=str(token_file), **common
             )
@@ -84,7 +99,7 @@ def token(credential: TokenCredential, scope: str) -> str:
 
     try:
         return credential.get_token(scope).token
-    except AzureError as error:
+    except (AzureError, OSError) as error:  # a token file may be gone meanwhile
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UnavailableError(
             f"Azure's login gave no token: {first[:300]}",
@@ -93,13 +108,40 @@ def token(credential: TokenCredential, scope: str) -> str:
         ) from None
 
 
-def _read(path: Path | None, *, text: bool = True) -> str:
+def _read(path: Path | None, *, private: bool = False) -> bytes:
+    """Return what a file holds; a private one must be closed to other users."""
     try:
-        found = (path or Path()).read_bytes()
+        with (path or Path()).open("rb") as file:
+            if private:
+                check_private(
+                    path or Path(),
+                    os.fstat(file.fileno()),
+                    what="the credential",
+                    code="credential-file-open",
+                )
+            found = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise UnavailableError(
             f"{path} cannot be read: {error.strerror}",
             hint="see the block azure in tenantry.yaml",
             code="no-credential-file",
         ) from None
-    return found.decode().strip() if text else ""
+    if len(found) > _MOST_BYTES:
+        raise _malformed(path, f"more than {_MOST_BYTES} bytes")
+    return found
+
+
+def _text(data: bytes, path: Path | None) -> str:
+    try:
+        found = data.decode("ascii").strip()
+    except UnicodeDecodeError:
+        raise _malformed(path, "something else than a secret: it is no ASCII") from None
+    if not found or any(not "!" <= one <= "~" for one in found):
+        raise _malformed(path, "something else than a secret on one line" if found else "nothing")
+    return found
+
+
+def _malformed(path: Path | None, what: str) -> SpecError:
+    return SpecError(
+        f"{path} holds {what}", hint="see the block azure in tenantry.yaml", code="credential-file-malformed"
+    )

@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
+from typing import Final
 
-__all__ = ["remove_file", "sync_folder", "write_file"]
+from tenantry.errors import RefusedError
+
+__all__ = ["check_private", "remove_file", "sync_folder", "write_file"]
+
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+
+
+def check_private(path: Path, found: os.stat_result, *, what: str, code: str) -> None:
+    """Raise RefusedError unless only the user of this process (or root) may read what is found at a path."""
+    if found.st_mode & _OTHERS:
+        raise RefusedError(f"other users may read {what} {path}", hint=f"run: chmod 600 {path}", code=code)
+    if found.st_uid not in {0, os.geteuid()}:
+        raise RefusedError(
+            f"{what} {path} belongs to another user", hint=f"run: chown {os.geteuid()} {path}", code=code
+        )
 
 
 def sync_folder(folder: Path) -> None:

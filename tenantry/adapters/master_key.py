@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import os
 import secrets
-import stat
 import string
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tenantry.adapters.files import remove_file, sync_folder, write_file
+from tenantry.adapters.files import check_private, remove_file, sync_folder, write_file
 from tenantry.errors import RefusedError, SpecError, UnavailableError
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["create_master_key", "new_password", "read_master_key"]
 
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _CHARACTERS = string.ascii_letters + string.digits  # safe in URLs, shells and connection strings
 
 
@@ -93,7 +91,7 @@ def new_password(length: int = 48) -> str:
 def _read_private(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            _check_private(path, os.fstat(file.fileno()))
+            check_private(path, os.fstat(file.fileno()), what="the master key", code="master-key-open")
             return file.read(65536).decode("utf-8", "replace")
     except FileNotFoundError:
         raise UnavailableError(
@@ -107,18 +105,3 @@ def _read_private(path: Path) -> str:
             hint="run tenantry as the user who owns it",
             code="master-key-unreadable",
         ) from error
-
-
-def _check_private(path: Path, found: os.stat_result) -> None:
-    if found.st_mode & _OTHERS:
-        raise RefusedError(
-            f"other users may read the master key {path}",
-            hint=f"run: chmod 600 {path}",
-            code="master-key-open",
-        )
-    if found.st_uid not in {0, os.geteuid()}:
-        raise RefusedError(
-            f"the master key {path} belongs to another user",
-            hint=f"run: chown {os.geteuid()} {path}",
-            code="master-key-open",
-        )

@@ -6,7 +6,6 @@ import fcntl
 import http.client
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -14,11 +13,12 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tenantry.cli.fault_requests import fault_request
 from tenantry.cli.wiring import Wiring
 from tenantry.errors import FailedError, SpecError, UnavailableError, UsageError
 from tenantry.result import Outcome, Result
@@ -26,25 +26,8 @@ from tenantry.sandbox.hosts import HostsFile
 from tenantry.sandbox.parts.processes import end_group, recorded, write_record
 from tenantry.sandbox.settings import Identity, Places
 
-__all__ = ["fault_request", "faults", "reset", "started", "status", "stopped"]
+__all__ = ["faults", "reset", "started", "status", "stopped"]
 
-# What each fault needs, in order.
-_NEEDS: dict[str, tuple[str, ...]] = {
-    "time": ("time",),
-    "throttle": ("count",),
-    "error": ("status", "count"),
-    "lose": ("count",),
-    "slow": ("seconds",),
-    "stuck": ("type",),
-    "expire": (),
-    "capacity": ("region",),
-    "quota": ("cores",),
-    "disk": ("server", "percent"),
-    "policy": ("type",),
-    "code": ("code", "type"),
-    "list": (),
-    "clear": (),
-}
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0
 _TOLD = (
@@ -113,63 +96,6 @@ def faults(workspace: Path | None, kind: str, values: Sequence[str], *, match: s
     return Result(
         command=f"sandbox faults {kind}", data=_ask(identity, places, path, request), outcome=Outcome.OK
     )
-
-
-def fault_request(kind: str, values: Sequence[str], *, match: str) -> tuple[str, dict[str, Any]]:
-    """Return where and what the sandbox is asked for; UsageError when it makes no sense."""
-    needs = _NEEDS.get(kind)
-    if needs is None:
-        raise UsageError(
-            f"there is no fault {kind}", hint="one of " + ", ".join(_NEEDS), code="unknown-fault"
-        )
-    if len(values) != len(needs):
-        raise UsageError(
-            f"{kind} needs {' and '.join(needs) or 'nothing more'}",
-            hint="tenantry sandbox faults --help",
-            code="fault-values",
-        )
-    told = dict(zip(needs, values, strict=True))
-    if kind in {"list", "clear"}:
-        return f"/faults/{kind}", {}
-    if kind == "time":
-        return "/time", {"seconds": _seconds(told["time"])}
-    return "/faults/add", {"kind": kind, "match": match, **_fault_values(kind, told)}
-
-
-def _fault_values(kind: str, told: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the sandbox is told of a fault."""
-    if kind == "code":
-        return {"value": told["code"], "type_": told["type"], "count": 1}
-    found: dict[str, Any] = {"count": _number(told["count"], least=1)} if "count" in told else {}
-    match kind:
-        case "error":
-            found["value"] = str(_number(told["status"], least=400))
-        case "slow":
-            found["value"] = str(_seconds(told["seconds"]))
-        case "stuck" | "policy":
-            found["value"] = told["type"]
-        case "quota":
-            found["value"] = str(_number(told["cores"], least=0))
-        case "disk":
-            found |= {"type_": told["server"], "value": str(_number(told["percent"], least=0, most=100))}
-        case "capacity":
-            found["value"] = told["region"].replace(" ", "").lower()
-    return found
-
-
-def _number(text: str, *, least: int, most: int | None = None) -> int:
-    if not text.isdecimal() or int(text) < least:
-        raise UsageError(f"{text} is not a number of at least {least}", code="fault-values")
-    if most is not None and int(text) > most:
-        raise UsageError(f"{text} is more than {most}", code="fault-values")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    found = re.fullmatch(r"\+?(\d+(?:\.\d+)?)([smhd]?)", text)
-    if found is None:
-        raise UsageError(f"{text} is no time", hint="for example +7d, 90s, 12h", code="fault-values")
-    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
 
 
 # --- parts ---
@@ -269,6 +195,9 @@ def _ask(identity: Identity, places: Places, path: str, body: dict[str, Any]) ->
             hint=f"see its log: {places.log_file}",
             code="sandbox-silent",
         ) from None
+    if response.status == 422:  # noqa: PLR2004
+        told = json.loads(raw)
+        raise UsageError(told["message"], hint=told["hint"], code="fault-values")
     if response.status != 200:  # noqa: PLR2004
         raise UsageError(f"the sandbox refused the request ({response.status})", code="sandbox-refused")
     found: dict[str, Any] = json.loads(raw)

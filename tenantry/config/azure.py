@@ -14,7 +14,11 @@ __all__ = ["AZURE_RECORD", "GUID_PATTERN", "azure_settings"]
 
 GUID_PATTERN: Final = r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 _ID: Final = Text(
-    rule=pattern_rule(GUID_PATTERN, "must be an id such as 00000000-0000-0000-0000-000000000000"),
+    rule=pattern_rule(
+        GUID_PATTERN,
+        "must be an id such as 00000000-0000-0000-0000-000000000000",
+        hint="az account show tells the ids of subscription and directory (tenantId)",
+    ),
     pattern=GUID_PATTERN,
     most=36,
 )
@@ -53,7 +57,12 @@ AZURE_RECORD: Final = Record(
         Field("token_file", FilePath(), "Of credential workload-identity: the federated token."),
         Field(
             "emails",
-            ListOf(kind=Text(rule=email_fault, pattern=EMAIL_PATTERN), most=20, unique=True),
+            ListOf(
+                kind=Text(rule=email_fault, pattern=EMAIL_PATTERN),
+                most=20,
+                unique=True,
+                example="team@example.org",
+            ),
             "Addresses that alerts go to; the organisation's contact when left out.",
         ),
         Field("webhook", Text(rule=url_fault, most=500), "URL that alerts are posted to."),
@@ -65,6 +74,7 @@ AZURE_RECORD: Final = Record(
     ),
     model=AzureSettings,
 )
+_MEANING: Final = {field.key: field.doc for field in AZURE_RECORD.fields}
 
 
 def azure_settings(values: dict[str, Any], findings: Findings) -> AzureSettings:
@@ -73,19 +83,23 @@ def azure_settings(values: dict[str, Any], findings: Findings) -> AzureSettings:
     if cloud is CloudName.SANDBOX:
         for key in sorted(values.keys() & set(_OF_THE_CLOUD)):
             message = "is not read with cloud: sandbox, which has a subscription and a credential of its own"
-            findings.add_fault(Fault(code="misplaced-key", message=message), f"azure.{key}")
+            findings.add_fault(_misplaced(message), f"azure.{key}")
         return AzureSettings(**{key: value for key, value in values.items() if key not in _OF_THE_CLOUD})
     kind = values.setdefault("credential", _kind(values))
     for key in ("subscription", "directory", *_NEEDS[kind]):
         if key not in values:
             why = f" (credential {kind})" if key in _NEEDS[kind] else ""
             place = findings.places.get("azure", NOWHERE)
-            findings.add("missing-key", f"azure.{key} is missing{why}", mark=place)
+            findings.add("missing-key", f"azure.{key} is missing{why}", mark=place, hint=_MEANING[key])
     for key in ("client_secret_file", "certificate_file", "token_file"):
         if key in values and key not in _NEEDS[kind]:
             message = f"is not read with credential: {kind}"
-            findings.add_fault(Fault(code="misplaced-key", message=message), f"azure.{key}")
+            findings.add_fault(_misplaced(message), f"azure.{key}")
     return AzureSettings(**values)
+
+
+def _misplaced(message: str) -> Fault:
+    return Fault(code="misplaced-key", message=message, hint="take it out")
 
 
 def _kind(values: dict[str, Any]) -> CredentialKind:

@@ -159,6 +159,7 @@ def _is_control(character: str) -> bool:
     return unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} or character in _DIRECTIONS
 
 
+_LONG = re.compile(r"[-+]?[1-9][0-9]{18,}")
 _UNIT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-zµ%]+)")
 _FACTORS: Mapping[str, Mapping[str, float]] = {
     "MiB": {"mib": 1, "gib": 1024, "tib": 1024 * 1024, "kib": 1 / 1024},
@@ -181,6 +182,11 @@ class Integer:
 
     def bind(self, node: Node, key: str, findings: Findings) -> Any:
         """Return the number."""
+        if isinstance(node, ScalarNode) and _LONG.fullmatch(node.text):  # the reader takes none so long
+            allowed = f"{self.least} to {self.most} are allowed"
+            fault = Fault(code="out-of-range", message=f"has {len(node.text)} digits; {allowed}")
+            findings.add_fault(fault, key, mark=node.mark)
+            return INVALID
         if not isinstance(node, ScalarNode) or node.kind is not ScalarKind.INTEGER:
             return wrong_type(node, key, findings, wanted=self._wanted, hint=self._hint(node))
         value = int(node.text)

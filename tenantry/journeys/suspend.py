@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from tenantry.errors import RefusedError
 from tenantry.journeys.services import Services
 from tenantry.model.lifecycle import State, check_transition
 from tenantry.ports import Instance
@@ -22,6 +23,12 @@ def resume(instance: Instance, *, services: Services, reason: str) -> Instance:
 
 
 def _move(instance: Instance, state: State, *, services: Services, reason: str) -> Instance:
+    if instance.state is State.PROVISIONING:
+        raise RefusedError(
+            f"{instance.name} was never deployed to its end; there is nothing to suspend or resume",
+            hint=f"tenantry instance deploy {instance.name}",
+            code="illegal-transition",
+        )
     check_transition(instance.name, instance.state, state)
     kind = "suspend" if state is State.SUSPENDED else "resume"
     with services.register.lease(instance, kind=kind, person=services.person, reason=reason) as lease:

@@ -6,18 +6,21 @@ import json
 import secrets
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from tenantry.sandbox.cloud import SandboxCloud
+from tenantry.sandbox.fault_names import Refused, look_up
 from tenantry.sandbox.faults import Faults
 from tenantry.sandbox.operations import Operations
 from tenantry.sandbox.parts.notes import iso
 
 __all__ = ["Control"]
+
+_LAST_YEAR: Final = 2200  # long after every retention; what comes each day would take long to make up
 
 
 class Control:
@@ -44,7 +47,10 @@ class Control:
         if not secrets.compare_digest(given, f"Key {self._key}".encode()):
             return JSONResponse({}, status_code=403)
         body = json.loads(await request.body() or b"{}")
-        return JSONResponse(await run_in_threadpool(self._do, request.url.path, body))
+        try:
+            return JSONResponse(await run_in_threadpool(self._do, request.url.path, body))
+        except Refused as refused:
+            return JSONResponse({"message": refused.message, "hint": refused.hint}, status_code=422)
 
     def _do(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         match path:
@@ -53,13 +59,21 @@ class Control:
             case "/faults/clear":
                 return {"cleared": self._faults.clear(), "faults": []}
             case "/faults/add" if body["kind"] == "expire":
+                look_up(self._cloud, body)
                 self._cloud.tokens.expire()
                 return {"faults": self._faults.list()}
             case "/faults/add":
+                look_up(self._cloud, body)
                 self._faults.add(**body)
                 return {"faults": self._faults.list()}
             case "/time":
-                self._cloud.move_clock(timedelta(seconds=float(body["seconds"])))
+                by = timedelta(seconds=float(body["seconds"]))
+                if self._cloud.now().year + by.days // 365 > _LAST_YEAR:
+                    raise Refused(
+                        f"the clock does not go past the year {_LAST_YEAR}",
+                        "tenantry sandbox reset begins anew",
+                    )
+                self._cloud.move_clock(by)
         return self._status()
 
     def _status(self) -> dict[str, Any]:

@@ -51,10 +51,16 @@ def test_a_program_that_is_not_there_is_named_with_its_package(
     assert not (benin_spec.host.root / "host").exists()
 
 
-def test_a_register_that_cannot_be_written_is_told_before_anything_is_done(benin_spec: Installation) -> None:
+@pytest.mark.parametrize("target", ["host", "azure"])
+def test_a_register_that_cannot_be_written_is_told_before_anything_is_done(
+    benin_spec: Installation, target: str
+) -> None:
+    spec = benin_spec.folder / "instances" / "benin.yaml"
+    spec.write_text(spec.read_text().replace("target: host", f"target: {target}"))
     folder = shlex.quote(str(benin_spec.private))
     mounts = f"mount --bind {folder} {folder}; mount -o remount,ro,bind {folder}"
     answer = _within(benin_spec, mounts, "instance", "deploy", "benin")
+    spec.write_text(spec.read_text().replace("target: azure", "target: host"))
     assert answer.code == 69
     assert "read-only" in answer.problems[0]["message"].lower()
     assert not (benin_spec.host.root / "host").exists()

@@ -95,6 +95,8 @@ def faults(
 ) -> None:
     """Let something go wrong, or move the sandbox's clock.
 
+    Servers, regions and types are looked up: one that is not there is refused.
+
     \b
     time +7d             move the clock (s, m, h, d) and do what is due then
     throttle N           answer N requests with 429 and Retry-After

@@ -16,7 +16,7 @@ from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES
 from tenantry.model.status import EraseMethod
 from tenantry.ports import Event, Instance, OnEvent
-from tenantry.targets.azure import inventory, residues, storage
+from tenantry.targets.azure import inventory, residues, storage, values
 
 if TYPE_CHECKING:
     from tenantry.targets.azure.target import AzureTarget
@@ -34,6 +34,13 @@ def erase_steps(target: AzureTarget, instance: Instance) -> Sequence[Step]:
     """Return the steps for an instance: name, method, act."""
     run = _Erasure(target, instance)
     clear, purge = EraseMethod.CLEAR, EraseMethod.PURGE
+    here: Sequence[Step] = (
+        ("destroy the keys on this machine", purge, lambda _: target.vault(instance.opaque).destroy()),
+        ("remove the stack and its history", purge, lambda _: target.remove_stack(instance)),
+        ("destroy the stack's passphrase", purge, lambda _: target.stack_vault(instance).destroy()),
+    )
+    if not values.is_made(instance):
+        return here
     return (
         ("look for what is not the instance's", clear, run.refuse_foreign),
         ("lift the instance's own locks", clear, run.lift_locks),
@@ -48,13 +55,7 @@ def erase_steps(target: AzureTarget, instance: Instance) -> Sequence[Step]:
         ("delete role assignments", clear, run.delete_assignments),
         ("delete the resource group", clear, run.delete_group),
         ("note what Azure keeps", clear, run.note_residues),
-        ("destroy the keys on this machine", purge, lambda _: target.vault(instance.opaque).destroy()),
-        ("remove the stack and its history", purge, lambda _: target.remove_stack(instance)),
-        (
-            "destroy the stack's passphrase",
-            purge,
-            lambda _: target.stack_vault(instance).destroy(),
-        ),
+        *here,
     )
 
 

@@ -12,7 +12,6 @@ from typing import Final
 
 from tenantry.adapters import tools
 from tenantry.adapters.engine import Engine
-from tenantry.adapters.master_key import read_master_key
 from tenantry.adapters.register import SqlRegister
 from tenantry.adapters.vault import FileVault
 from tenantry.components.azure.props import AzureProps
@@ -35,12 +34,14 @@ from tenantry.targets.azure import (
     observing,
     preflight,
     residues,
+    unmade,
     values,
     way_in,
 )
 from tenantry.targets.azure.clients import Clients, Principal
 from tenantry.targets.azure.clouds import access
 from tenantry.targets.generated import new_password
+from tenantry.targets.keys import check_master_key
 
 __all__ = ["AzureTarget", "Native"]
 
@@ -110,7 +111,7 @@ class AzureTarget:
         tools.find_engine()
         if profile.runtime.name != "none":
             tools.find_runtime(profile.runtime.name, profile.runtime.version)
-        read_master_key(self.workspace.master_key_file)
+        check_master_key(self.workspace, self.register, self.vault)
         found = self.register.find(spec.name)
         living = found if found is not None and found.erased_at is None else None
         made_in = living.facts.get(_REGION, "") if living else ""
@@ -182,6 +183,8 @@ class AzureTarget:
 
     def probe(self, request: Request) -> Sequence[Condition]:
         """Look at the instance and say how it is."""
+        if not values.is_made(request.instance):
+            return unmade.look(now=self.clients.now())
         return observing.look(
             self.clients,
             self.props(request),
@@ -235,6 +238,8 @@ class AzureTarget:
 
     def inventory(self, instance: Instance) -> frozenset[Asset]:
         """Return every asset of the instance that a look at Azure shows."""
+        if not values.is_made(instance):
+            return unmade.inventory(self.clients.arm, self.clients.access.scope, instance.opaque)
         return inventory.inventory(
             self.clients.arm, self.clients.access.subscription_id, self.names(instance)
         )
@@ -245,12 +250,15 @@ class AzureTarget:
 
     def prove_absent(self, instance: Instance, known: frozenset[Asset]) -> Sequence[Evidence]:
         """Look again at Azure's lists for what was known and for strays."""
+        now = self.clients.now()
+        if not values.is_made(instance):
+            return unmade.prove_absent(self.clients.arm, self.clients.access.scope, instance.opaque, now=now)
         return inventory.prove_absent(
             self.clients.arm,
             self.clients.access.subscription_id,
             self.names(instance),
             known,
-            now=self.clients.now(),
+            now=now,
         )
 
     def now(self, instance: Instance) -> datetime:
@@ -261,6 +269,8 @@ class AzureTarget:
     def residues(self, instance: Instance) -> Sequence[Residue]:
         """Look for what Azure keeps of the instance."""
         current = self.register.find(instance.opaque) or instance
+        if not values.is_made(current):
+            return []
         return residues.look(
             self.clients.arm,
             self.clients.access.subscription_id,
@@ -278,7 +288,7 @@ class AzureTarget:
 
     def names(self, instance: Instance) -> AzureNames:
         """Return the names of everything that the instance consists of."""
-        return values.names_of(instance, instance.facts[_REGION])
+        return values.names_of(instance, instance.facts.get(_REGION, ""))
 
     def server_id(self, instance: Instance) -> str:
         """Return the id of the database server."""
@@ -324,7 +334,7 @@ class AzureTarget:
     def _decided(self, request: Request, *, record: bool, operation: str = "") -> Request:
         """Return the request with what is decided once for an instance; record it before it is used."""
         instance = request.instance
-        if values.SUFFIX in instance.facts:
+        if values.is_made(instance):
             return request
         region = values.region_of(request.spec)
         clients = self.clients

@@ -8,7 +8,7 @@ from typing import Final
 from tenantry.components.azure.props import ADMINISTRATOR, APP_PASSWORD, AzureProps, Suffixes
 from tenantry.config.profile import resolved_settings
 from tenantry.config.regions import catalogue, region_code
-from tenantry.errors import DefectError
+from tenantry.errors import DefectError, UnavailableError
 from tenantry.model.azure_names import AzureNames, client_code
 from tenantry.model.azure_sizes import AZURE_SIZES
 from tenantry.model.lifecycle import State
@@ -29,6 +29,7 @@ __all__ = [
     "VERSION",
     "azure_props",
     "ensure_secrets",
+    "is_made",
     "made_up_secrets",
     "names_of",
     "region_of",
@@ -54,8 +55,23 @@ def region_of(spec: InstanceSpec) -> Region:
     return found
 
 
+def is_made(instance: Instance) -> bool:
+    """Say whether names were drawn for an instance; before that nothing of it was asked for."""
+    return SUFFIX in instance.facts
+
+
 def names_of(instance: Instance, region: str) -> AzureNames:
-    """Return the names of everything that an instance consists of."""
+    """Return the names of everything that an instance consists of.
+
+    Raises:
+        UnavailableError: they were never drawn.
+    """
+    if not is_made(instance):
+        raise UnavailableError(
+            f"{instance.name} was never made: nothing of it is on Azure",
+            hint=f"make it: tenantry instance deploy {instance.name}",
+            code="not-made",
+        )
     return AzureNames.of(client_code(instance.name), region_code(region), instance.facts[SUFFIX])
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from tenantry.adapters import tools
 from tenantry.adapters.engine import Engine
-from tenantry.adapters.master_key import read_master_key
 from tenantry.adapters.register import SqlRegister
 from tenantry.adapters.vault import FileVault
 from tenantry.components.host.props import InstanceProps
@@ -44,6 +43,7 @@ from tenantry.targets.host.place import Place
 from tenantry.targets.host.planned import PLANNED
 from tenantry.targets.host.secrets import STACK_PASSPHRASE, ensure_secrets, made_up_secrets, new_password
 from tenantry.targets.host.values import instance_props
+from tenantry.targets.keys import check_master_key
 
 __all__ = ["HostTarget"]
 
@@ -74,7 +74,7 @@ class HostTarget:
         checks.check_ports(self.workspace.host, proxy_uid=self.machine.proxy_uid(), instance=living)
         if living is None:
             checks.check_room(self.machine.layout.root)
-        self._check_master_key()
+        check_master_key(self.workspace, self.register, self.vault)
 
     def preview(self, request: Request, on_event: OnEvent) -> Sequence[Change]:
         """Return what apply would change. An instance that is not recorded leaves no trace."""
@@ -243,14 +243,6 @@ class HostTarget:
         engine = self._make_engine(port=0)
         engine.break_lock(instance.opaque)
         engine.remove(instance.opaque)
-
-    def _check_master_key(self) -> None:
-        """Raise unless the master key is there and opens what it made: two keys must not be mixed."""
-        read_master_key(self.workspace.master_key_file)
-        for instance in self.register.instances():
-            if instance.host == self.workspace.host_name:
-                self.vault(instance.opaque).names()
-                return
 
     def _spec_file(self, instance: Instance) -> Path:
         return self.workspace.specs / f"{instance.name}.yaml"

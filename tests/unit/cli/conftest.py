@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,10 @@ target: host
 profile: registrations
 hostname: benin.example.org
 """
+SPECS = {"host": SPEC, "azure": SPEC.replace("target: host", "target: azure")}
+_ID = "12345678-0000-4000-8000-000000000000"
+# A subscription that nobody can reach: what asks for it fails.
+AZURE = f"azure: {{subscription: {_ID}, directory: {_ID}, client_id: {_ID}, client_secret_file: secret}}\n"
 
 
 def _write_workspace(folder: Path, session: Session) -> None:
@@ -38,8 +43,10 @@ def _write_workspace(folder: Path, session: Session) -> None:
         "  https_port: 28443, http_port: 28080}\n"
         "master_key_file: master.key\n"
         f"profiles: [{EXAMPLES}]\n"
-        "settings: {ADMIN_EMAIL: admin@example.org}\n"
+        "settings: {ADMIN_EMAIL: admin@example.org}\n" + AZURE
     )
+    (folder / "secret").write_text("hunter22")
+    (folder / "secret").chmod(0o600)
 
 
 @pytest.fixture
@@ -82,3 +89,17 @@ def ready(run: Run, workspace: Path, initialised: Path) -> Run:
         elif path.name != "tenantry.yaml":
             shutil.copy2(path, workspace / path.name)
     return run
+
+
+@pytest.fixture
+def nothing_asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Insist that no other machine was looked up: neither Azure nor its login was asked for anything."""
+    asked: list[object] = []
+
+    def look_up(host: object, *_: object, **__: object) -> None:
+        asked.append(host)
+        raise OSError("a test has no network")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    yield
+    assert asked == []

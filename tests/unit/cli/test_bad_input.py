@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import pwd
 import re
 import shutil
 import socket
 import sqlite3
-import stat
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tenantry.adapters.master_key import create_master_key
-from tests.unit.cli.conftest import SPEC, Run
+from tests.unit.cli.conftest import SPEC, SPECS, Run
+from tests.unit.cli.support import BOMB, COMMANDS, PLACE, no_effect
 
-PLACE = re.compile(r"instances/benin\.yaml:\d+:\d+")
-BOMB = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
+pytestmark = pytest.mark.usefixtures("nothing_asked")
 
 BAD_SPECS = {
     "broken": (SPEC + "size: [small\n", "yaml"),
@@ -38,44 +35,17 @@ BAD_NAMES = {
     "look-alike": "b\u0435nin",
     "option-like": "b--n",
 }
-COMMANDS = (["instance", "deploy"], ["instance", "preview"], ["spec", "validate"])
-
-
-@contextmanager
-def no_effect(workspace: Path) -> Iterator[None]:
-    """Insist that files, register and users are afterwards what they were before."""
-    before = _seen(workspace)
-    yield
-    assert _seen(workspace) == before
-
-
-def _seen(workspace: Path) -> dict[str, object]:
-    users = [one.pw_name for one in pwd.getpwall() if one.pw_dir.startswith(str(workspace.parent))]
-    seen: dict[str, object] = {"users": users}
-    for path in sorted(workspace.parent.rglob("*")):
-        if not path.name.startswith("register.db"):
-            found = path.lstat()
-            plain = stat.S_ISREG(found.st_mode)
-            seen[str(path)] = (found.st_mode, path.read_bytes() if plain else b"")
-    return {**seen, "register": _rows(workspace / ".tenantry" / "register.db")}
-
-
-def _rows(register: Path) -> list[int]:
-    try:
-        with closing(sqlite3.connect(f"file:{register}?mode=ro", uri=True)) as opened:
-            tables = ("instances", "operations", "journal")
-            return [opened.execute(f"select count(*) from {name}").fetchone()[0] for name in tables]
-    except sqlite3.Error:  # one of the tests has spoiled it
-        return []
+BOTH = pytest.mark.parametrize("target", ["host", "azure"])
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("what", BAD_SPECS)
+@BOTH
 def test_a_bad_spec_is_refused_at_its_place(
-    ready: Run, workspace: Path, command: list[str], what: str
+    ready: Run, workspace: Path, command: list[str], what: str, target: str
 ) -> None:
     text, told = BAD_SPECS[what]
-    (workspace / "instances" / "benin.yaml").write_text(text)
+    (workspace / "instances" / "benin.yaml").write_text(text.replace("target: host", f"target: {target}"))
     with no_effect(workspace):
         code, answer = ready(*command, "benin")
     first = answer["problems"][0]
@@ -141,9 +111,15 @@ def test_all_that_is_wrong_is_told_at_once(ready: Run, workspace: Path) -> None:
 
 
 @pytest.fixture
-def sound(ready: Run, workspace: Path) -> Run:
+def target() -> str:
+    """Where the instance of the sound spec is to live; tests of both say so."""
+    return "host"
+
+
+@pytest.fixture
+def sound(ready: Run, workspace: Path, target: str) -> Run:
     """A workspace with one sound spec."""
-    (workspace / "instances" / "benin.yaml").write_text(SPEC)
+    (workspace / "instances" / "benin.yaml").write_text(SPECS[target])
     return ready
 
 
@@ -156,22 +132,25 @@ def _refused(run: Run, workspace: Path, *, code: int, kind: str, told: str) -> N
     assert first["hint"]
 
 
+@BOTH
 def test_a_master_key_that_is_absent_stops_a_deploy(sound: Run, workspace: Path) -> None:
     (workspace / "master.key").unlink()
     _refused(sound, workspace, code=69, kind="master-key-absent", told="master.key")
 
 
+@BOTH
 def test_a_master_key_that_others_may_read_stops_a_deploy(sound: Run, workspace: Path) -> None:
     (workspace / "master.key").chmod(0o640)
     _refused(sound, workspace, code=77, kind="master-key-open", told="other users")
 
 
+@BOTH
 def test_another_master_key_stops_a_deploy_of_any_instance(
-    sound: Run, workspace: Path, tmp_path: Path
+    sound: Run, workspace: Path, tmp_path: Path, target: str
 ) -> None:
     value = tmp_path / "value"
     value.write_text("a token of the client's")
-    spec = SPEC.replace("benin", "togo")
+    spec = SPECS[target].replace("benin", "togo")
     (workspace / "instances" / "togo.yaml").write_text(spec)
     code, answer = sound("credentials", "set", "togo", "SMS_TOKEN", "--file", str(value))
     assert code == 0, answer
@@ -201,6 +180,7 @@ def test_a_port_of_an_instance_that_is_taken_meanwhile_stops_a_deploy(
         _refused(sound, workspace, code=69, kind="port-taken", told=f"port {port} (database of benin)")
 
 
+@BOTH
 def test_an_engine_of_another_version_stops_a_deploy(
     sound: Run, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +193,7 @@ def test_an_engine_of_another_version_stops_a_deploy(
     _refused(sound, workspace, code=69, kind="missing-engine", told="the one on PATH is 3.1.0")
 
 
+@BOTH
 def test_no_engine_at_all_stops_a_deploy(
     sound: Run, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +215,7 @@ def test_a_missing_program_stops_a_deploy(
     _refused(sound, workspace, code=69, kind="missing-program", told=f"{program} is not installed")
 
 
+@BOTH
 def test_a_corrupt_register_is_told(sound: Run, workspace: Path) -> None:
     register = workspace / ".tenantry" / "register.db"
     for log in register.parent.glob("register.db-*"):  # a log that is still there would mend the file
@@ -242,6 +224,7 @@ def test_a_corrupt_register_is_told(sound: Run, workspace: Path) -> None:
     _refused(sound, workspace, code=69, kind="register-corrupt", told="register.db")
 
 
+@BOTH
 def test_a_register_of_a_newer_schema_is_told(sound: Run, workspace: Path) -> None:
     with closing(sqlite3.connect(workspace / ".tenantry" / "register.db")) as register:
         register.execute("UPDATE alembic_version SET version_num = '9999'")

@@ -1,0 +1,75 @@
+"""Looks up what a rehearsal names: a fault for something that is not there would never be met."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from tenantry.config.formats import did_you_mean
+from tenantry.config.problems import shorten
+from tenantry.config.regions import catalogue
+from tenantry.sandbox.cloud import SandboxCloud
+from tenantry.sandbox.faults import same
+
+__all__ = ["Refused", "look_up"]
+
+_SERVER: Final = "Microsoft.DBforPostgreSQL/flexibleServers"
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+
+class Refused(Exception):  # noqa: N818 - an answer more than an error
+    """What a rehearsal asks for cannot be."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+def look_up(cloud: SandboxCloud, body: dict[str, Any]) -> None:
+    """Raise Refused unless the server, region, type or method that a fault names can be met."""
+    value = str(body.get("value", ""))
+    match body["kind"]:
+        case "disk":
+            _server(cloud, str(body["type_"]))
+        case "capacity":
+            _known(value, [one.name for one in catalogue()], "region of Azure", "tenantry region list --all")
+        case "stuck" | "policy":
+            _type(cloud, value)
+        case "code":
+            _type(cloud, str(body["type_"]))
+    if match := str(body.get("match", "")):
+        _request(cloud, match)
+
+
+def _server(cloud: SandboxCloud, name: str) -> None:
+    servers = [one.name for one in cloud.children("", _SERVER)]
+    _known(name, servers, "database server of this sandbox", "" if servers else "it has none yet")
+
+
+def _type(cloud: SandboxCloud, name: str) -> None:
+    types = cloud.known_types()
+    if not any(same(name, one) for one in types):
+        _known(name, _names(types), "type of the sandbox", "such as vaults, or Microsoft.KeyVault/vaults")
+
+
+def _request(cloud: SandboxCloud, text: str) -> None:
+    """Ask for a method, a type, or a host of a data plane."""
+    types = cloud.known_types()
+    if text.upper() in _METHODS or any(same(text, one) for one in types):
+        return
+    if not text.lower().endswith(f".{cloud.suffix}"):
+        _known(
+            text, [*_METHODS, *_names(types)], "method, nor a type of the sandbox", "such as PUT, or vaults"
+        )
+
+
+def _names(types: Iterable[str]) -> set[str]:
+    """Return all that a type may be called by: its name whole, or the end of it."""
+    return {name for one in types for name in (one, one.rpartition("/")[2])}
+
+
+def _known(name: str, known: Iterable[str], what: str, otherwise: str) -> None:
+    known = list(known)
+    if name.lower() not in (one.lower() for one in known):
+        raise Refused(f"{shorten(name)} is no {what}", did_you_mean(name, known) or otherwise)

@@ -1,0 +1,72 @@
+"""What ``sandbox faults`` takes. Names are looked up by the sandbox: tests/sandbox/test_faults.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tenantry.cli.fault_requests import fault_request
+from tenantry.errors import UsageError
+from tests.unit.cli.conftest import AZURE, Run
+
+# What is asked for, then the code and a part of message or hint.
+WRONG = {
+    "throtle 3": ("unknown-fault", "did you mean throttle?"),
+    "nonsense": ("unknown-fault", "known: "),
+    "throttle": ("fault-values", "needs count"),
+    "throttle 1 2": ("fault-values", "needs count"),
+    "throttle 0": ("fault-values", "from 1 to"),
+    "throttle -1": ("fault-values", "from 1 to"),
+    "throttle 1.5": ("fault-values", "no whole number"),
+    "throttle \u0663": ("fault-values", "no whole number"),
+    "throttle " + "9" * 5000: ("fault-values", "…"),
+    "error 499 1": ("fault-values", "from 500 to 599"),
+    "error 600 1": ("fault-values", "from 500 to 599"),
+    "error 503 many": ("fault-values", "many is no whole number"),
+    "slow never": ("fault-values", "90s"),
+    "slow 2d": ("fault-values", "longer than 1 days"),
+    "slow -5s": ("fault-values", "90s"),
+    "time yesterday": ("fault-values", "+7d"),
+    "time -1d": ("fault-values", "+7d"),
+    "time +99999d": ("fault-values", "longer than 36500 days"),
+    "time +1e9d": ("fault-values", "+7d"),
+    "disk psql-kenya": ("fault-values", "needs server and percent"),
+    "disk psql-kenya 101": ("fault-values", "from 0 to 100"),
+    "disk psql-kenya -1": ("fault-values", "from 0 to 100"),
+    "disk psql-kenya half": ("fault-values", "from 0 to 100"),
+    "quota -1": ("fault-values", "from 0 to"),
+    "code Sku.NotAvailable servers": ("fault-values", "letters and digits"),
+    "code SkuNotAvailable": ("fault-values", "needs code and type"),
+    "expire now": ("fault-values", "needs nothing more"),
+    "list all": ("fault-values", "needs nothing more"),
+    "a\x1b[2Jb": ("unknown-fault", "\\u001b"),
+}
+
+
+@pytest.mark.parametrize("text", WRONG, ids=lambda text: text[:20].encode("unicode_escape").decode())
+def test_what_makes_no_sense_is_refused_with_a_hint(text: str) -> None:
+    code, part = WRONG[text]
+    kind, *values = text.split(" ")
+    with pytest.raises(UsageError) as caught:
+        fault_request(kind, values, match="")
+    assert (caught.value.code, caught.value.exit_code) == (code, 2)
+    assert part in caught.value.message + caught.value.hint
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("percent", ["0", "95", "100"])
+def test_a_disk_is_empty_half_or_full(percent: str) -> None:
+    path, asked = fault_request("disk", ["psql-kenya", percent], match="")
+    assert (path, asked["type_"], asked["value"]) == ("/faults/add", "psql-kenya", percent)
+
+
+def test_times_are_told_in_seconds() -> None:
+    assert fault_request("time", ["+1.5h"], match="") == ("/time", {"seconds": 5400.0})
+
+
+def test_a_fault_without_a_sandbox_says_how_to_start_one(ready: Run, workspace: Path) -> None:
+    file = workspace / "tenantry.yaml"
+    file.write_text(file.read_text().replace(AZURE, "azure: {cloud: sandbox}\n"))
+    code, answer = ready("sandbox", "faults", "throttle", "3")
+    assert (code, answer["problems"][0]["hint"]) == (69, "start it: tenantry sandbox start")
