@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tenantry.cli.dns_requests import dns_request
 from tenantry.cli.fault_requests import fault_request
 from tenantry.cli.wiring import Wiring
 from tenantry.errors import FailedError, SpecError, UnavailableError, UsageError
@@ -26,7 +27,7 @@ from tenantry.sandbox.hosts import HostsFile
 from tenantry.sandbox.parts.processes import end_group, recorded, write_record
 from tenantry.sandbox.settings import Identity, Places
 
-__all__ = ["faults", "reset", "started", "status", "stopped"]
+__all__ = ["dns", "faults", "reset", "started", "status", "stopped"]
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0
@@ -85,6 +86,17 @@ def reset(workspace: Path | None) -> Result:
 def faults(workspace: Path | None, kind: str, values: Sequence[str], *, match: str) -> Result:
     """Set, list or clear faults, or move the clock."""
     path, request = fault_request(kind, values, match=match)
+    return Result(command=f"sandbox faults {kind}", data=_asked(workspace, path, request), outcome=Outcome.OK)
+
+
+def dns(workspace: Path | None, action: str, values: Sequence[str]) -> Result:
+    """List, make or take away records of the public DNS, in the DNS owner's place."""
+    request = dns_request(action, values)
+    return Result(command=f"sandbox dns {action}", data=_asked(workspace, f"/dns/{action}", request))
+
+
+def _asked(workspace: Path | None, path: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Ask the sandbox of a workspace. UnavailableError when it does not run."""
     places = _places(workspace)
     identity = places.identity()
     if identity is None or recorded(places.process_file) is None:
@@ -93,9 +105,7 @@ def faults(workspace: Path | None, kind: str, values: Sequence[str], *, match: s
             hint="start it: tenantry sandbox start",
             code="no-sandbox",
         )
-    return Result(
-        command=f"sandbox faults {kind}", data=_ask(identity, places, path, request), outcome=Outcome.OK
-    )
+    return _ask(identity, places, path, request)
 
 
 # --- parts ---

@@ -56,13 +56,9 @@ class Resources:
             raise ArmFault(404, "NotFound", f"There is nothing at {call.path}.")
         if call.method == "POST":
             return self._act(call, target)
-        self.check_type(target)
         if target.is_list:
-            if call.method != "GET":
-                raise ArmFault(405, "MethodNotAllowed", f"{call.method} is not for a list.")
-            told = [self.fresh(one).body for one in self.listed(target, call.query)]
-            told += self._cloud.kind(target.type).listed(self._cloud, target.parent, call.query)
-            return Answer(200, {"value": told})
+            return self._list(call, target)
+        self.check_type(target)
         match call.method:
             case "PUT" | "PATCH":
                 return self._put(call, target)
@@ -76,6 +72,25 @@ class Resources:
         raise ArmFault(405, "MethodNotAllowed", f"The method {call.method} is not supported.")
 
     # --- reading ---
+
+    def _list(self, call: Call, target: Target) -> Answer:
+        if call.method == "GET" and (view := self._viewed(call, target)):
+            return Answer(200, view)
+        self.check_type(target)
+        if call.method != "GET":
+            raise ArmFault(405, "MethodNotAllowed", f"{call.method} is not for a list.")
+        told = [self.fresh(one).body for one in self.listed(target, call.query)]
+        told += self._cloud.kind(target.type).listed(self._cloud, target.parent, call.query)
+        return Answer(200, {"value": told})
+
+    def _viewed(self, call: Call, target: Target) -> dict[str, Any]:
+        """Return what a resource tells at a path of its own, such as what it sees of a host name."""
+        if not target.names or self._cloud.spelling(target.type):
+            return {}
+        found = self._cloud.find(target.parent)
+        if found is None:
+            return {}
+        return self._cloud.kind(found.type).view(self._cloud, found, target.types[-1], call.query)
 
     def check_type(self, target: Target) -> str:
         """Return a type as Azure spells it. ArmFault 404 when nobody knows it."""

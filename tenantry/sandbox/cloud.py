@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tenantry.model.azure_types import TYPES
-from tenantry.sandbox import ids, styles
+from tenantry.sandbox import ids, public_dns, styles
 from tenantry.sandbox.hosts import HostsFile
 from tenantry.sandbox.kinds import ArmFault, Kind, Resource
 from tenantry.sandbox.settings import Identity
@@ -191,7 +191,12 @@ class SandboxCloud:
                     names[f"{pattern.format(resource.name.lower())}.{self.suffix}"] = self.identity.address
             for name, note in self.store.recall(_ADDRESSES).items():
                 names[name.removeprefix(_ADDRESSES)] = str(note["address"])
+            names |= public_dns.aliases(self, names)
             self._hosts.replace(names)
+
+    def served(self, host: str) -> str:
+        """Return certificate and key, PEM, of a bound host name; "" when nobody has one for it."""
+        return next((pem for kind in self.kinds.values() if (pem := kind.served(self, host))), "")
 
     def withdraw(self) -> None:
         """Take every line of ours out of /etc/hosts."""

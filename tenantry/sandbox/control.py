@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from tenantry.sandbox import public_dns
 from tenantry.sandbox.cloud import SandboxCloud
 from tenantry.sandbox.fault_names import Refused, look_up
 from tenantry.sandbox.faults import Faults
@@ -66,6 +67,8 @@ class Control:
                 look_up(self._cloud, body)
                 self._faults.add(**body)
                 return {"faults": self._faults.list()}
+            case "/dns/list" | "/dns/add" | "/dns/remove":
+                return self._dns(path, **body)
             case "/time":
                 by = timedelta(seconds=float(body["seconds"]))
                 if self._cloud.now().year + by.days // 365 > _LAST_YEAR:
@@ -75,6 +78,18 @@ class Control:
                     )
                 self._cloud.move_clock(by)
         return self._status()
+
+    def _dns(self, path: str, *, name: str = "", type_: str = "", value: str = "") -> dict[str, Any]:
+        """Make or take away a record, which names on this machine follow; tell all."""
+        if path == "/dns/add" and not public_dns.add(self._cloud, name, type_, value):
+            raise Refused(
+                f"{name} has a record of another type, and beside a CNAME there is nothing else",
+                "tenantry sandbox dns list",
+            )
+        if path == "/dns/remove":
+            public_dns.remove(self._cloud, name, type_)
+        self._cloud.publish()
+        return {"records": public_dns.records(self._cloud)}
 
     def _status(self) -> dict[str, Any]:
         return {

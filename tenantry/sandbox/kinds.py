@@ -130,6 +130,11 @@ class Kind:
         del cloud, body
         raise ArmFault(404, "NotFound", f"{resource.type} has no action {action}")
 
+    def view(self, cloud: Cloud, resource: Resource, name: str, query: Mapping[str, str]) -> dict[str, Any]:
+        """Answer ``GET …/name`` below a resource where that is no list of children; {}: there is none."""
+        del cloud, resource, name, query
+        return {}
+
     def document(self, cloud: Cloud, resource: Resource, action: str) -> str:
         """Answer an action that is told in XML; "" leaves it to ``action``."""
         del cloud, resource, action
@@ -160,6 +165,11 @@ class Kind:
         """Answer ``Cloud.secret``; the kind Microsoft.KeyVault/vaults does."""
         del cloud, principal
         raise ArmFault(404, "SecretNotFound", f"A secret {uri} was not found.")
+
+    def served(self, cloud: Cloud, host: str) -> str:
+        """Return certificate and key (PEM) of a host name that is not the cloud's own; "": it has none."""
+        del cloud, host
+        return ""
 
     def resume(self, cloud: Cloud) -> None:
         """Start real parts again after a restart of the server."""

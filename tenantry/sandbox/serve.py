@@ -24,6 +24,7 @@ from tenantry.sandbox.registry import all_kinds
 from tenantry.sandbox.server import Server
 from tenantry.sandbox.settings import Identity, Places, endpoints, write
 from tenantry.sandbox.store import Store
+from tenantry.sandbox.tls import server_context
 from tenantry.sandbox.tokens import Tokens
 
 __all__ = ["main"]
@@ -131,15 +132,12 @@ class Running:
     def _tls(self) -> ssl.SSLContext:
         names = [f"{one}.{self._identity.suffix}" for one in WILDCARDS]
         certificate, key = self._authority.issue([*names, self._identity.address])
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        file = self._places.folder / "server.pem"
-        write(file, certificate.decode() + key.decode())
-        try:
-            context.load_cert_chain(file)
-        finally:
-            file.unlink()
-        return context
+        return server_context(
+            certificate.decode() + key.decode(),
+            folder=self._places.folder,
+            own=self._identity.suffix,
+            served=self._cloud.served,
+        )
 
     def _sweep(self) -> None:
         while not self._ending.wait(_SWEEP_SECONDS):

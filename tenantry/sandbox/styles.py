@@ -78,7 +78,9 @@ _STYLES: Mapping[str, Style] = {
     "Microsoft.Web/sites/config": _WEB,
     "Microsoft.Web/sites/basicPublishingCredentialsPolicies": _WEB,
     "Microsoft.Web/sites/hostNameBindings": _WEB,
-    "Microsoft.Web/certificates": Style(tracked=True, created=200),
+    "Microsoft.Web/certificates": Style(
+        put=Way.LOCATION, accepted=True, state=False, tracked=True, patched_at_once=True
+    ),
     "Microsoft.Web/staticSites": Style(
         put=Way.BODY, created=200, delete=Way.LOCATION, state=False, tracked=True
     ),

@@ -76,6 +76,9 @@ class Sandbox:
     def faults(self, *arguments: str) -> dict[str, Any]:
         return self.command("faults", *arguments)
 
+    def dns(self, *arguments: str) -> dict[str, Any]:
+        return self.command("dns", *arguments)
+
     def credential(self) -> Any:
         """A credential of azure-identity, as the sandbox's principal."""
         return make_credential(

@@ -124,6 +124,40 @@ def faults(
     execute(f"sandbox faults {kind}", output=output, work=work, table=_faults)
 
 
+@app.command()
+def dns(
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="list, add or remove.")] = "list",
+    values: Annotated[
+        list[str] | None, typer.Argument(metavar="[VALUE]...", help="What the action needs.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Make records in the public DNS, in the place of a client's DNS owner.
+
+    \b
+    list                 show them
+    add NAME TYPE VALUE  make a record; TYPE is CNAME or TXT
+    remove NAME TYPE     take every record of this name and type away
+
+    A name whose CNAME leads to a site is found on this machine.
+
+    \b
+    Example: tenantry sandbox dns add kenya.example.org CNAME app-kenya.azurewebsites.net
+    """
+
+    def work() -> Result:
+        from tenantry.cli.sandboxing import dns as done
+
+        return done(workspace, action, values or [])
+
+    execute(f"sandbox dns {action}", output=output, work=work, table=_records)
+
+
+def _records(data: Mapping[str, Any]) -> str:
+    return table(data["records"], ["name", "type", "value"], empty="no records")
+
+
 def _one(data: Mapping[str, Any]) -> str:
     names = ["running", "arm", "login", "ca_file", "subscription_id", "directory_id", "client_id"]
     head = details([(name, data.get(name)) for name in [*names, "client_secret_file", "now"]])

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 
 from tenantry.sandbox.kinds import ArmFault, Cloud, Kind, Resource
+from tenantry.sandbox.parts.site_names import Certificates, HostNames
 from tenantry.sandbox.parts.sites import SITE, SiteConfigs, Sites
 from tenantry.sandbox.parts.static_sites import StaticSites
 
@@ -57,6 +58,6 @@ class PublishingPolicies(Kind):
 
 def kinds(issue: Callable[[list[str]], tuple[bytes, bytes]]) -> list[Kind]:
     """Return the sites and what belongs to them."""
-    del issue
     sites = Sites(as_root=os.geteuid() == 0)
-    return [sites, SiteConfigs(sites), Plans(), PublishingPolicies(), StaticSites()]
+    names = [HostNames(), Certificates(issue)]
+    return [sites, SiteConfigs(sites), Plans(), PublishingPolicies(), *names, StaticSites()]

@@ -28,7 +28,7 @@ _TIMEOUT_SECONDS = 230.0  # as App Service's front end
 
 
 class Front:
-    """Answers for ``*.azurewebsites.<suffix>``."""
+    """Answers for ``*.azurewebsites.<suffix>``, and for the names that are bound to sites."""
 
     def __init__(self, cloud: Cloud, sites: Sites) -> None:
         self._cloud = cloud
@@ -43,7 +43,7 @@ class Front:
         """Answer, and count it."""
         began = time.monotonic()
         try:
-            site, note = self._sites.by_name(self._cloud, (request.url.hostname or "").split(".")[0])
+            site, note = self._sites.by_host(self._cloud, request.url.hostname or "")
         except ArmFault:
             return PlainTextResponse("404 Web Site not found.", 404)
         response = site_cors.preflight(site, request)

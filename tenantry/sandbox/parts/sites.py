@@ -19,6 +19,14 @@ from tenantry.sandbox.parts.notes import folder_name, iso, moment, segment, tidy
 from tenantry.sandbox.parts.programs import MissingProgram, find_runtime
 from tenantry.sandbox.parts.runner import Launch, SiteRunner
 from tenantry.sandbox.parts.site_cors import check as check_cors
+from tenantry.sandbox.parts.site_names import (
+    BINDING,
+    analysis,
+    bound_to,
+    default_host,
+    ssl_states,
+    verification_id,
+)
 from tenantry.sandbox.parts.site_settings import environment, reference_status
 from tenantry.sandbox.watch.tails import Tails
 
@@ -123,6 +131,12 @@ class Sites(Kind):
         self.get(cloud, resource)
         return None
 
+    def view(self, cloud: Cloud, resource: Resource, name: str, query: Mapping[str, str]) -> dict[str, Any]:
+        """Tell what is seen of a host name that somebody wants to bind."""
+        if name.lower() != "analyzecustomhostname":
+            return {}
+        return analysis(cloud, resource, query.get("hostName", ""))
+
     def document(self, cloud: Cloud, resource: Resource, action: str) -> str:
         """Tell how packages come in."""
         end = f"azurewebsites.{cloud.suffix}"
@@ -163,7 +177,8 @@ class Sites(Kind):
         from tenantry.sandbox.parts.site_publishing import Publishing
 
         end = f"azurewebsites.{cloud.suffix}"
-        return {f"*.{end}": Front(cloud, self), f"*.scm.{end}": Publishing(cloud, self)}
+        front = Front(cloud, self)  # the last one: whatever name leads here, as its front ends do
+        return {f"*.{end}": front, f"*.scm.{end}": Publishing(cloud, self), "*": front}
 
     # --- for the site's own hosts and children ---
 
@@ -175,6 +190,13 @@ class Sites(Kind):
                 if site is not None:
                     return site, note
         raise ArmFault(404, "NotFound", f"There is no site {name}.")
+
+    def by_host(self, cloud: Cloud, host: str) -> tuple[Resource, dict[str, Any]]:
+        """Return a site and its note by one of its host names. ArmFault 404."""
+        name, own, _ = host.lower().partition(f".azurewebsites.{cloud.suffix}")
+        if not own and (binding := bound_to(cloud, host)) is not None:
+            name = binding.id.split("/")[-3]
+        return self.by_name(cloud, name)
 
     def note(self, cloud: Cloud, site_id: str) -> dict[str, Any] | None:
         """Return what is kept of a site."""
@@ -264,21 +286,22 @@ class Sites(Kind):
 
     def _describe(self, cloud: Cloud, site: Resource, note: Mapping[str, Any]) -> None:
         properties = site.properties
-        host = f"{site.name.lower()}.azurewebsites.{cloud.suffix}"
+        host = default_host(cloud, site)
         stopped = self.is_stopped(site, note)
         properties.setdefault("enabled", True)
-        bound = [one.name for one in cloud.children(site.id, f"{SITE}/hostNameBindings") if one.name != host]
+        bound = [one.name for one in cloud.children(site.id, BINDING)]
         properties.update(
             state="Stopped" if stopped else "Running",
             hostNames=[host, *bound],
             enabledHostNames=[host, *bound, f"{site.name.lower()}.scm.azurewebsites.{cloud.suffix}"],
+            hostNameSslStates=ssl_states(cloud, site),
             defaultHostName=host,
             repositorySiteName=site.name,
             resourceGroup=segment(site.id, "resourceGroups"),
             sku=_tier(cloud, properties),
             usageState="Normal",
             availabilityState="Normal",
-            customDomainVerificationId=folder_name(site.id, moment("2020-01-01T00:00:00Z")).upper(),
+            customDomainVerificationId=verification_id(site),
             outboundIpAddresses=cloud.listener().partition(":")[0],
             lastModifiedTimeUtc=iso(cloud.now()),
         )

@@ -15,6 +15,11 @@ _WRONG = {
     "a missing argument": ["instance", "show"],
     "a missing option": ["credentials", "show", "benin", "X"],
     "a number out of range": ["instance", "deploy", "benin", "--jobs", "0"],
+    "nothing that is done to records": ["sandbox", "dns", "change", "benin.example.org", "TXT", "x"],
+    "a record without a value": ["sandbox", "dns", "add", "benin.example.org", "CNAME"],
+    "a record of no type that is looked at": ["sandbox", "dns", "add", "benin.example.org", "A", "127.0.0.1"],
+    "a record of no host name": ["sandbox", "dns", "add", "https://benin.example.org", "TXT", "x"],
+    "a record that leads nowhere": ["sandbox", "dns", "add", "benin.example.org", "CNAME", "not a host"],
     "no choice of the list": ["instance", "list", "--output", "xml"],
 }
 
