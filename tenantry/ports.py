@@ -19,6 +19,7 @@ from tenantry.model.status import Asset, BackupRecord, Change, Condition, EraseM
 __all__ = [
     "Clock",
     "Event",
+    "Hold",
     "Instance",
     "JournalEntry",
     "Lease",
@@ -131,6 +132,9 @@ class Lease(Protocol):
     def finish(self, outcome: str, detail: str = "") -> None:
         """End the operation and give the lease back."""
         ...
+
+
+Hold = Callable[[], AbstractContextManager[Lease]]
 
 
 class Register(Protocol):
@@ -287,8 +291,11 @@ class Target(Protocol):
         """Return the last lines of a process's log."""
         ...
 
-    def execute(self, request: Request, command: Sequence[str]) -> int:
-        """Run a command as the instance, on this terminal; return its exit code."""
+    def execute(self, request: Request, command: Sequence[str], hold: Hold, on_event: OnEvent) -> int:
+        """Run a command as the instance, on this terminal; return its exit code.
+
+        ``hold`` takes the instance's lease, where something must be changed for the command.
+        """
         ...
 
     def inventory(self, instance: Instance) -> frozenset[Asset]:

@@ -11,6 +11,7 @@ from tenantry.cli.wiring import Wiring
 from tenantry.errors import UsageError
 from tenantry.journeys import observe
 from tenantry.journeys import suspend as journeys
+from tenantry.journeys.execute import execute
 from tenantry.result import Outcome, Result
 
 __all__ = ["executed", "moved", "read_logs"]
@@ -45,13 +46,9 @@ def executed(name: str, *, command: Sequence[str], reason: str, workspace: Path 
         command = command[1:]
     if not command:
         raise UsageError("there is no command after --", hint="see tenantry instance exec --help")
-    services = wiring.services()
-    services.register.record(
-        instance=instance.opaque,
-        kind="access",
-        text=f"{services.person} ran {command[0]} inside the instance: {reason}",
-    )
-    code = services.target.execute(services.request(instance), command)
+    progress = Progress()  # no live line: the terminal is the command's
+    with stop_politely(wiring, name):
+        code = execute(instance, command, services=wiring.services(progress), reason=reason)
     return Result(
         command="instance exec",
         data={"exit_code": code},

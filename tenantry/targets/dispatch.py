@@ -8,7 +8,7 @@ from datetime import datetime
 from tenantry.model.profile import Profile
 from tenantry.model.spec import InstanceSpec, TargetKind
 from tenantry.model.status import Asset, BackupRecord, Change, Condition, EraseMethod, Evidence, Residue
-from tenantry.ports import Instance, Lease, OnEvent, Request, Target
+from tenantry.ports import Hold, Instance, Lease, OnEvent, Request, Target
 
 __all__ = ["Targets"]
 
@@ -67,9 +67,9 @@ class Targets:
         """See the port."""
         return self._at(request).logs(request, process=process, lines=lines)
 
-    def execute(self, request: Request, command: Sequence[str]) -> int:
+    def execute(self, request: Request, command: Sequence[str], hold: Hold, on_event: OnEvent) -> int:
         """See the port."""
-        return self._at(request).execute(request, command)
+        return self._at(request).execute(request, command, hold, on_event)
 
     def inventory(self, instance: Instance) -> frozenset[Asset]:
         """See the port."""

@@ -17,9 +17,9 @@ from tenantry.cli.wiring import Wiring
 from tenantry.model.azure_types import TYPES
 from tests.support.sandbox import Sandbox, running_sandbox
 
-__all__ = ["Fleet", "running_fleet"]
+__all__ = ["REGION", "TENANTRY", "Fleet", "running_fleet"]
 
-_TENANTRY = Path(sys.executable).with_name("tenantry")
+TENANTRY = Path(sys.executable).with_name("tenantry")
 _EXAMPLES = Path(__file__).parents[2] / "examples"
 _WORKLOADS = Path(__file__).parents[1] / "data/workloads"
 REGION = "southafricanorth"
@@ -40,7 +40,7 @@ class Fleet:
         timeout: float = 300,
     ) -> dict[str, Any]:
         """Run tenantry; return its envelope. The exit code must be the expected one."""
-        command = [str(_TENANTRY), *arguments, "--workspace", str(self.workspace), "--output", "json"]
+        command = [str(TENANTRY), *arguments, "--workspace", str(self.workspace), "--output", "json"]
         done = subprocess.run(
             command,
             capture_output=True,
@@ -118,7 +118,7 @@ def running_fleet(folder: Path, *, webhook: str = "") -> Iterator[Fleet]:
         encoding="utf-8",
     )
     subprocess.run(
-        [str(_TENANTRY), "init", "--workspace", str(workspace)], check=True, capture_output=True, timeout=60
+        [str(TENANTRY), "init", "--workspace", str(workspace)], check=True, capture_output=True, timeout=60
     )
     with running_sandbox(workspace) as sandbox:
         yield Fleet(workspace=workspace, sandbox=sandbox)

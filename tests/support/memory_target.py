@@ -8,7 +8,6 @@ backups. Between an effect and its record lies a point to be killed at.
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -31,7 +30,8 @@ from tenantry.model.status import (
     Residue,
     Truth,
 )
-from tenantry.ports import Event, Instance, Lease, OnEvent, Request, SecretStore
+from tenantry.ports import Event, Hold, Instance, Lease, OnEvent, Request, SecretStore
+from tenantry.targets import terminal
 
 __all__ = ["MemoryTarget", "World"]
 
@@ -180,9 +180,11 @@ class MemoryTarget:
         """Return made-up lines."""
         return [f"line {number}" for number in range(100)][-lines:]
 
-    def execute(self, request: Request, command: Sequence[str]) -> int:
-        """Run a command."""
-        return subprocess.run(command, check=False).returncode
+    def execute(self, request: Request, command: Sequence[str], hold: Hold, on_event: OnEvent) -> int:
+        """Run a command while the instance is held."""
+        terminal.check_program(command[0], Path("/"))
+        with hold() as lease:
+            return terminal.run(command, environment={}, folder=Path("/"), watch=lease.check)
 
     def inventory(self, instance: Instance) -> frozenset[Asset]:
         """Return everything that carries the opaque name, whoever made it."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 
 from tenantry.errors import TenantryError
 from tenantry.targets.azure.database import Door
-from tests.support.azure_fleet import REGION, Fleet
+from tests.support.azure_fleet import REGION, TENANTRY, Fleet
 
 _VAULTS, _LOCKS = "2024-11-01", "2020-05-01"
 
@@ -116,6 +118,73 @@ def test_a_change_by_hand_is_drift_until_the_next_deploy(fleet: Fleet, kenya: di
     assert fleet.condition("kenya", "NoDrift", expect=1)["status"] == "False"
     fleet.run("instance", "deploy", "kenya", "--reason", "undo")
     assert fleet.run("instance", "drift", "kenya")["data"]["changes"] == []
+
+
+# Asks the database as whoever the environment says, tells that it did, and waits for a line.
+_ASK = (
+    "PGPASSWORD=$DATABASE_PASSWORD psql -XAtw -c 'select current_user' "
+    "-c 'create table registrations.mine()' "
+    '"host=$DATABASE_HOST port=$DATABASE_PORT dbname=$DATABASE_NAME user=$DATABASE_USER '
+    'sslmode=verify-full sslrootcert=$DATABASE_CA_FILE"; pwd; echo $HOME; read line; exit 7'
+)
+
+
+def _entered(fleet: Fleet, *command: str) -> subprocess.Popen[str]:
+    """Start a command inside of kenya."""
+    argv = [str(TENANTRY), "instance", "exec", "--workspace", str(fleet.workspace)]
+    return subprocess.Popen(
+        [*argv, "--reason", "ticket 120", "kenya", "--", *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _told(run: subprocess.Popen[str], lines: int) -> list[str]:
+    assert run.stdout is not None
+    return [run.stdout.readline().strip() for _ in range(lines)]
+
+
+def test_a_command_inside_has_the_applications_rights_while_one_address_is_let_in(
+    fleet: Fleet, kenya: dict[str, Any]
+) -> None:
+    assert kenya["health"] == "healthy"
+    with _entered(fleet, "sh", "-c", _ASK) as run:
+        user, folder, home = _told(run, 3)
+        assert (user, Path(folder).name, home) == ("app_1", "app", "/nonexistent")
+        assert fleet.condition("kenya", "Private", expect=1)["reason"] == "DatabaseOpen"
+        busy = fleet.run("instance", "deploy", "kenya", "--reason", "a test", expect=75)
+        assert "(exec)" in busy["problems"][0]["message"]
+        _, told = run.communicate("go on\n", timeout=120)
+    assert run.returncode == 7
+    assert "permission denied for schema registrations" in told
+    assert fleet.condition("kenya", "Private")["reason"] == "Private"
+    lines = fleet.run("journal", "show", "--instance", "kenya")["data"]["lines"]
+    texts = [str(one["text"]) for one in lines]
+    (access,) = [text for text in texts if "ticket 120" in text and "inside" in text]
+    assert access.endswith("ran sh inside the instance: ticket 120")
+    assert {"way in: one address is allowed", "it ended with 7"} <= set(texts)
+    assert not [text for text in texts if "select" in text]
+
+
+def test_a_command_inside_that_is_stopped_or_killed_leaves_nothing_open_for_long(
+    fleet: Fleet, kenya: dict[str, Any]
+) -> None:
+    assert kenya["health"] == "healthy"
+    with _entered(fleet, "/bin/sh", "-c", "echo $$; exec sleep 300") as run:
+        _told(run, 1)
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(timeout=120) == 128 + signal.SIGTERM
+    assert fleet.condition("kenya", "Private")["reason"] == "Private"
+    with _entered(fleet, "/bin/sh", "-c", "echo $$; exec sleep 300") as run:
+        (child,) = _told(run, 1)
+        run.kill()
+        os.kill(int(child), signal.SIGKILL)
+    assert fleet.condition("kenya", "Private", expect=1)["reason"] == "DatabaseOpen"
+    with _entered(fleet, "true") as run:
+        assert run.wait(timeout=120) == 0
+    assert fleet.condition("kenya", "Private")["reason"] == "Private"
 
 
 def test_a_suspended_instance_does_not_answer_and_comes_back(fleet: Fleet, kenya: dict[str, Any]) -> None:

@@ -260,6 +260,7 @@ def exec(  # noqa: A001 - the verb's name on the command line
 ) -> None:
     """Run a command as the instance, in its environment; its exit code is this one's.
 
+    On Azure it runs on this machine, which the database lets in meanwhile.
     Options stand before NAME. Who entered and why goes to the journal.
 
     \b

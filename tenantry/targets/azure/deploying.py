@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tenantry.components.azure.props import APP_PASSWORD, APP_ROLE, SYSTEM_CA_FILE, AzureProps
 from tenantry.components.azure.settings import DATABASE_PORT, folder_path
+from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import resource_id
 from tenantry.model.profile import Service
 from tenantry.ports import Event, Lease, OnEvent
@@ -15,7 +16,7 @@ from tenantry.targets.azure import database, package, tasks, values, way_in
 from tenantry.targets.azure.clients import Clients
 from tenantry.targets.host.environment import environment
 
-__all__ = ["door", "facts", "finish", "log_lines"]
+__all__ = ["door", "facts", "finish", "log_lines", "server_id", "variables"]
 
 
 def finish(
@@ -76,6 +77,13 @@ def door(clients: Clients, props: AzureProps) -> database.Door:
     )
 
 
+def server_id(subscription_id: str, names: AzureNames) -> str:
+    """Return the id of the database server."""
+    inputs = {"resourceGroupName": names.resource_group, "serverName": names.server}
+    token = "azure-native:dbforpostgresql:Server"  # noqa: S105 - a type's token
+    return resource_id(token, inputs, subscription_id)
+
+
 def _is_deploy(lease: Lease) -> bool:
     """Say whether the database must be looked at; a mere stop or start leaves it alone."""
     return lease.operation.kind not in {"suspend", "resume"}
@@ -85,12 +93,7 @@ def _prepare(
     clients: Clients, props: AzureProps, secrets: Mapping[str, str], lease: Lease, on_event: OnEvent
 ) -> None:
     entrance = door(clients, props)
-    server = resource_id(
-        "azure-native:dbforpostgresql:Server",
-        {"resourceGroupName": props.names.resource_group, "serverName": props.names.server},
-        props.subscription_id,
-    )
-    with way_in.opened(clients.arm, server, entrance, lease, on_event):
+    with way_in.opened(clients.arm, server_id(props.subscription_id, props.names), entrance, lease, on_event):
         on_event(Event(text="roles and rights in the database"))
         lease.intent("prepare roles, schemas and rights in the database")
         database.prepare(
@@ -105,16 +108,23 @@ def _prepare(
                     name,
                     task,
                     props=props,
-                    environment=_task_environment(clients, props, secrets),
+                    environment=variables(
+                        clients,
+                        props,
+                        secrets,
+                        user=database.DEPLOY_ROLE,
+                        password=secrets[values.DEPLOY_PASSWORD],
+                    ),
                     door=entrance,
                     lease=lease,
                     on_event=on_event,
                 )
 
 
-def _task_environment(clients: Clients, props: AzureProps, secrets: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of the profile, with the login that may change the schema."""
-    password, user = secrets[values.DEPLOY_PASSWORD], database.DEPLOY_ROLE
+def variables(
+    clients: Clients, props: AzureProps, secrets: Mapping[str, str], *, user: str, password: str
+) -> dict[str, str]:
+    """Return the variables of the profile for a command on this machine, with a login of the database."""
     ca_file = str(_ca_file(clients))
     quoted = urllib.parse.quote(password, safe="")
     where = f"{props.server_host}:{DATABASE_PORT}/{props.names.database}"

@@ -24,11 +24,12 @@ from tenantry.model.lifecycle import State
 from tenantry.model.profile import Profile, Service
 from tenantry.model.spec import InstanceSpec, Workspace
 from tenantry.model.status import Asset, BackupRecord, Change, ChangeKind, Condition, Evidence, Residue
-from tenantry.ports import Instance, Lease, OnEvent, Request
+from tenantry.ports import Hold, Instance, Lease, OnEvent, Request
 from tenantry.stacks.instance import azure_program
 from tenantry.targets.azure import (
     backups,
     deploying,
+    entering,
     erasure,
     inventory,
     observing,
@@ -227,14 +228,13 @@ class AzureTarget:
         del process
         return deploying.log_lines(self.clients, self.props(request), lines=lines)
 
-    def execute(self, request: Request, command: Sequence[str]) -> int:
-        """Refuse: nothing runs a command inside of an instance on Azure yet."""
-        del request, command
-        raise RefusedError(
-            "commands inside of an instance on Azure are not built yet",
-            hint="docs/explanation/what-is-not-there.md has the list",
-            code="not-on-azure",
-        )
+    def execute(self, request: Request, command: Sequence[str], hold: Hold, on_event: OnEvent) -> int:
+        """Run a command with the instance's environment on this machine, over the private way in."""
+        self.names(request.instance)  # refused before a secret is made
+        entering.planned(request.profile, command)  # and before Azure is asked
+        secrets = values.ensure_secrets(self.vault(request.instance.opaque), request.profile)
+        props = self.props(request, secrets=secrets)
+        return entering.execute(self.clients, props, secrets, command, hold=hold, on_event=on_event)
 
     def inventory(self, instance: Instance) -> frozenset[Asset]:
         """Return every asset of the instance that a look at Azure shows."""
@@ -292,10 +292,7 @@ class AzureTarget:
 
     def server_id(self, instance: Instance) -> str:
         """Return the id of the database server."""
-        names = self.names(instance)
-        inputs = {"resourceGroupName": names.resource_group, "serverName": names.server}
-        token = "azure-native:dbforpostgresql:Server"  # noqa: S105 - a type's token
-        return resource_id(token, inputs, self.clients.access.subscription_id)
+        return deploying.server_id(self.clients.access.subscription_id, self.names(instance))
 
     def lock_ids(self, instance: Instance) -> frozenset[str]:
         """Return the ids of the locks that the engine made, in lower case."""

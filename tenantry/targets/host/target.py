@@ -21,7 +21,7 @@ from tenantry.model.lifecycle import State
 from tenantry.model.profile import Profile
 from tenantry.model.spec import InstanceSpec, Workspace
 from tenantry.model.status import Asset, BackupRecord, Change, Condition, Evidence, Residue
-from tenantry.ports import Instance, Lease, OnEvent, Request
+from tenantry.ports import Hold, Instance, Lease, OnEvent, Request
 from tenantry.providers.base import Provider, by_token, serve
 from tenantry.providers.handler import Inputs
 from tenantry.providers.host.identity import PACKAGE, VERSION
@@ -156,8 +156,9 @@ class HostTarget:
         """Return the last lines of a process's log."""
         return logs.last_lines(self.machine.layout, request.instance.opaque, process=process, lines=lines)
 
-    def execute(self, request: Request, command: Sequence[str]) -> int:
+    def execute(self, request: Request, command: Sequence[str], hold: Hold, on_event: OnEvent) -> int:
         """Run a command as the instance, in its environment, on this terminal."""
+        del hold, on_event  # nothing is opened for it
         return entry.execute(self.props(request), command)
 
     def inventory(self, instance: Instance) -> frozenset[Asset]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from tenantry.errors import RefusedError, SpecError
+from tenantry.errors import RefusedError, SpecError, UnavailableError
 from tenantry.model.lifecycle import State
 from tenantry.model.names import new_opaque_name
 from tenantry.model.profile import Service
@@ -31,6 +32,10 @@ def _in_state(request: Request, state: State) -> Request:
 def _ghost(bench: Bench, opaque: str) -> Instance:
     """Return an instance that never was: the numbers of a planned one may be given to another."""
     return replace(bench.planned.instance, opaque=opaque, uid=None, ports={})
+
+
+def _executed(bench: Bench, *command: str) -> int:
+    return bench.target.execute(bench.request, command, bench.lease, bench.on_event)
 
 
 def test_it_takes_what_it_can_hold(bench: Bench) -> None:
@@ -107,7 +112,31 @@ def test_a_backup_that_was_taken_is_listed_newest_first(bench: Bench) -> None:
 
 
 def test_a_command_inside_tells_its_exit_code(bench: Bench) -> None:
-    assert bench.target.execute(bench.request, ["/bin/sh", "-c", "exit 3"]) == 3
+    assert _executed(bench, "/bin/sh", "-c", "exit 3") == 3
+
+
+def test_a_command_that_a_signal_ends_tells_which(bench: Bench) -> None:
+    assert _executed(bench, "/bin/sh", "-c", "kill -TERM $$") == 128 + signal.SIGTERM
+
+
+def test_a_program_that_is_not_there_is_told_before_the_instance_is_held(bench: Bench) -> None:
+    before = len(bench.register.operations())
+    with pytest.raises(UnavailableError, match="no program nosuch") as caught:
+        _executed(bench, "nosuch")
+    assert (caught.value.code, bool(caught.value.hint)) == ("missing-program", True)
+    assert len(bench.register.operations()) == before
+
+
+def test_a_command_that_is_done_leaves_the_instance_free(bench: Bench) -> None:
+    _executed(bench, "/bin/true")
+    with bench.lease() as lease:
+        lease.check()
+
+
+def test_signals_are_handled_after_a_command_as_they_were_before(bench: Bench) -> None:
+    before = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    _executed(bench, "/bin/true")
+    assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
 
 
 def test_no_more_lines_of_a_log_come_than_were_asked_for(bench: Bench) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tenantry.cli.app import app
+from tenantry.cli.run import main_guard
 from tests.unit.cli.conftest import AZURE, SPECS, Run
 from tests.unit.cli.support import COMMANDS, no_effect
 
@@ -349,3 +351,22 @@ def test_a_command_that_makes_no_sense_is_refused(ready: Run, command: str) -> N
     first = answer["problems"][0]
     assert (exit_code, first["code"]) == (code, kind), answer
     assert part in first["message"] + first["hint"]
+
+
+@pytest.mark.usefixtures("recorded", "ready")
+@pytest.mark.parametrize(
+    ("command", "code", "kind"),
+    [
+        (["--reason", "x", "togo", "--", "true"], 69, "not-made"),
+        (["--reason", " ", "togo", "--", "true"], 2, "usage"),
+        (["togo", "--", "true"], 2, "usage"),
+        (["--reason", "x", "togo", "--"], 2, "usage"),
+        (["--reason", "x", "benin", "--", "true"], 65, "no-such-instance"),
+    ],
+    ids=["never made", "empty reason", "no reason", "no command", "no instance"],
+)
+def test_a_command_inside_that_makes_no_sense_is_refused(
+    capsys: pytest.CaptureFixture[str], command: list[str], code: int, kind: str
+) -> None:
+    assert main_guard(app, ["instance", "exec", *command]) == code
+    assert f"[{kind}]" in capsys.readouterr().err
