@@ -8,65 +8,33 @@ pages, long-running operations in their three styles, and errors as ours.
 from __future__ import annotations
 
 import email.utils
-import re
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from tenantry import faults
-from tenantry.errors import FailedError, RefusedError, TenantryError, UnavailableError
+from tenantry.adapters.azure_answers import Answer, failure, short
+from tenantry.adapters.azure_credential import Renewable
+from tenantry.errors import FailedError, TenantryError, UnavailableError
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
-__all__ = ["Answer", "Arm", "arm_code", "failure"]
+__all__ = ["Arm"]
 
 _ACCEPTED = frozenset({200, 201, 202, 204})
+_BUSY_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # seconds, where the service names none
 _POLL_SECONDS = 2.0  # where Azure names no other
 _PATIENCE_SECONDS = 60 * 60.0
 _TIMEOUT_SECONDS = 60
 _CONNECTIONS = 40  # the engine works on 32 resources at once
 _SETTLED = frozenset({"", "succeeded", "ready", "provisioned", "deleted"})
 _ENDED = {"succeeded", "ready", "failed", "canceled", "cancelled"}
-
-# Codes of Resource Manager that say: not like this. The rest may be otherwise at another time.
-_REMEDIES: Mapping[str, str] = {
-    "AuthorizationFailed": "give the principal of the workspace the rights that the how-to names",
-    "LinkedAuthorizationFailed": "give the principal of the workspace the rights that the how-to names",
-    "InvalidAuthenticationToken": "see the block azure in tenantry.yaml: directory and credential",
-    "ScopeLocked": "see who locked it; remove the lock only if its owner agrees",
-    "RequestDisallowedByPolicy": "ask who keeps the policy of the subscription",
-    "MissingSubscriptionRegistration": "register the provider: az provider register --namespace NAME",
-    "NoRegisteredProviderFound": "register the provider: az provider register --namespace NAME",
-    "LocationIsOfferRestricted": "ask Microsoft for access to the region, or take another",
-    "RegionIsOfferRestricted": "ask Microsoft for access to the region, or take another",
-    "RegionDoesNotAllowProvisioning": "ask Microsoft for access to the region, or take another",
-    "SkuNotAvailable": "take another size, or another region",
-    "QuotaExceeded": "ask for a higher quota in the subscription",
-    "ResourceQuotaExceeded": "ask for a higher quota in the subscription",
-    "ConflictError": "a vault of that name was deleted and is kept: purge it, or wait until it is gone",
-    "VaultAlreadyExists": "a vault of that name was deleted and is kept: purge it, or wait until it is gone",
-    "AllocationFailed": "run the same command again later, or take another size or region",
-    "ResourceGroupBeingDeleted": "wait until it is gone, then run the same command again",
-    "InUseSubnetCannotBeDeleted": "run the same command again: what uses it goes first",
-}
-_REFUSALS = frozenset({"AuthorizationFailed", "LinkedAuthorizationFailed", "ScopeLocked", "Forbidden",
-                       "RequestDisallowedByPolicy"})  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What a service answered."""
-
-    status: int
-    body: Any  # of JSON; bytes otherwise; None: nothing
-    headers: Mapping[str, str]  # names in lower case
 
 
 class Arm:
@@ -88,7 +56,7 @@ class Arm:
 
         Args:
             base: URL of the service, without a slash at the end.
-            credential: gives the tokens.
+            credential: gives the tokens; a Renewable one is renewed when a token is ended early.
             scope: what tokens are asked for.
             ca_file: what its HTTPS is verified with; None: the system's authorities.
             poll_seconds: how often an operation is asked for, where the service does not say.
@@ -103,6 +71,7 @@ class Arm:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._offset: float | None = None  # seconds that the service's clock is ahead of ours
+        self._credential = credential
         self._client = _pipeline(self.base, credential, scope, ca_file=ca_file, retries=retries)
 
     def close(self) -> None:
@@ -124,6 +93,9 @@ class Arm:
     ) -> Answer:
         """Send one request; return the answer, whatever its status.
 
+        What passes is waited for: a busy or broken service, another operation on the
+        resource, a token that was ended before its time.
+
         Args:
             method: of HTTP.
             path: below ``base``, or a whole URL of the same service.
@@ -136,13 +108,33 @@ class Arm:
         Raises:
             UnavailableError: the service cannot be reached, or the login gives no token.
         """
+        url = self._url(path, version=version, query=query or {})
+
+        def send() -> Answer:
+            return self._sent(method, url, body=body, content=content, headers=dict(headers or {}))
+
+        credential = self._credential
+        age = credential.age if isinstance(credential, Renewable) else 0
+        answer = send()
+        if answer.has_ended_token and isinstance(credential, Renewable):
+            credential.renew(age)
+            answer = send()
+        for pause in _BUSY_PAUSES:
+            if not answer.is_busy:
+                break
+            self._sleep(_seconds(answer.headers.get("retry-after", ""), pause))
+            answer = send()
+        return answer
+
+    def _sent(
+        self, method: str, url: str, *, body: Any, content: bytes | None, headers: dict[str, str]
+    ) -> Answer:
         from azure.core.exceptions import AzureError, ClientAuthenticationError
         from azure.core.rest import HttpRequest
 
-        url = self._url(path, version=version, query=query or {})
-        request = HttpRequest(method, url, json=body, content=content, headers=dict(headers or {}))
+        request = HttpRequest(method, url, json=body, content=content, headers=headers)
         if method != "GET":
-            faults.point(f"before {method} {_short(path)}")
+            faults.point(f"before {method} {short(url)}")
         with self._lock:
             self.calls[method] += 1
         try:
@@ -157,7 +149,7 @@ class Arm:
                 code="cloud-unreachable",
             ) from None
         if method != "GET":
-            faults.point(f"after {method} {_short(path)}")
+            faults.point(f"after {method} {short(url)}")
         found = {name.lower(): value for name, value in response.headers.items()}
         self._learn_time(found.get("date", ""))
         return Answer(status=response.status_code, body=_body(response), headers=found)
@@ -237,7 +229,7 @@ class Arm:
             state = str(properties.get("provisioningState", "") if isinstance(properties, dict) else "")
             if state.lower() in {"failed", "canceled"}:
                 raise FailedError(
-                    f"{_short(path)}: its provisioning {state.lower()}", code="provisioning-failed"
+                    f"{short(path)}: its provisioning {state.lower()}", code="provisioning-failed"
                 )
             if state.lower() in _SETTLED or time.monotonic() > deadline:
                 return body
@@ -267,7 +259,7 @@ class Arm:
         while url:
             if time.monotonic() > deadline:
                 raise UnavailableError(
-                    f"{_short(path)}: Azure works on it for over {self._patience_seconds / 60:.0f} minutes",
+                    f"{short(path)}: Azure works on it for over {self._patience_seconds / 60:.0f} minutes",
                     hint="run the same command again: it goes on from what is there",
                     code="operation-slow",
                 )
@@ -296,46 +288,6 @@ class Arm:
         if date:
             offset = email.utils.parsedate_to_datetime(date).timestamp() - time.time()
             self._offset = offset if abs(offset) > 2 else 0.0  # noqa: PLR2004
-
-
-def failure(method: str, path: str, answer: Answer) -> TenantryError:
-    """Return an answer that is an error as one of ours, with Resource Manager's code and its remedy."""
-    code, message = _told(answer)
-    kind: type[TenantryError] = FailedError
-    if code in _REFUSALS or answer.status in {401, 403}:
-        kind = RefusedError
-    elif answer.status == 429 or answer.status >= 500:  # noqa: PLR2004
-        kind = UnavailableError
-    text = f"{method} {_short(path)}: {code or answer.status}: {message}".rstrip(": ")
-    hint = _REMEDIES.get(code, "" if kind is FailedError else "run the same command again later")
-    return kind(text[:600], hint=hint, code=_kebab(code) or f"http-{answer.status}")
-
-
-def arm_code(error: TenantryError, code: str) -> bool:
-    """Say whether an error of ours carries that code of Resource Manager."""
-    return error.code == _kebab(code)
-
-
-def _told(answer: Answer) -> tuple[str, str]:
-    body = answer.body if isinstance(answer.body, dict) else {}
-    error = body.get("error", body.get("properties", {}).get("error", body))
-    error = error if isinstance(error, dict) else {}
-    inner = error.get("innererror") or {}
-    code = str(error.get("code") or error.get("Code") or "")
-    if code == "Forbidden" and isinstance(inner, dict) and inner.get("code"):
-        code = str(inner["code"])
-    return code, " ".join(str(error.get("message") or error.get("Message") or "").split())
-
-
-def _kebab(code: str) -> str:
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", code)
-    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
-
-
-def _short(path: str) -> str:
-    """Return the type and name at the end of a resource id, without subscription and query."""
-    parts = urlsplit(path).path.strip("/").split("/")
-    return "/".join(parts[-2:])
 
 
 def _seconds(header: str, otherwise: float) -> float:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,11 +18,37 @@ from tenantry.errors import SpecError, UnavailableError
 from tenantry.model.spec import CredentialKind
 
 if TYPE_CHECKING:
-    from azure.core.credentials import TokenCredential
+    from azure.core.credentials import AccessToken, TokenCredential
 
-__all__ = ["make_credential", "token"]
+__all__ = ["Renewable", "make_credential", "token"]
+
 
 _MOST_BYTES: Final = 64 * 1024
+
+
+class Renewable:
+    """A credential that can forget the tokens that it was given: a service may end one before its time.
+
+    What azure-identity makes keeps a token until shortly before its end, and has no way to drop it.
+    """
+
+    def __init__(self, make: Callable[[], TokenCredential]) -> None:
+        """``make`` returns the credential with no token yet."""
+        self._make = make
+        self._lock = threading.Lock()
+        self._current = make()
+        self.age = 0  # how often it was renewed
+
+    def get_token(self, *scopes: str, **more: Any) -> AccessToken:
+        """Return a token as the credential itself does."""
+        return self._current.get_token(*scopes, **more)
+
+    def renew(self, age: int) -> None:
+        """Forget all tokens, unless that was done since the credential was so old."""
+        with self._lock:
+            if self.age == age:
+                self._current = self._make()
+                self.age += 1
 
 
 def make_credential(

@@ -34,8 +34,8 @@ class Fault:
         wanted = self.match.lower()
         if self.kind in {"stuck", "policy"} and not same(self.value, type_):
             return False
-        if self.kind == "code" and not same(self.type, type_):
-            return False
+        if self.kind == "code":
+            return same(self.type, type_) and method.lower() == (wanted or "put")
         return not wanted or wanted == method.lower() or same(wanted, type_)
 
 
@@ -101,7 +101,7 @@ class Faults:
         return None
 
     def storm(self, method: str, type_: str) -> Response | None:
-        """Return the answer of a service that is busy or broken, if it is to be."""
+        """Return the answer of a service that is busy, broken or refuses, if it is to be."""
         if self.take("throttle", method=method, type_=type_) is not None:
             fault = ArmFault(429, "TooManyRequests", "The request is being throttled.")
             response = fault_answer(fault).response()
@@ -109,6 +109,9 @@ class Faults:
             return response
         if (one := self.take("error", method=method, type_=type_)) is not None:
             return fault_answer(ArmFault(int(one.value), "InternalServerError", "Rehearsed.")).response()
+        if (one := self.take("code", method=method, type_=type_)) is not None:
+            said = f"Rehearsed: {one.value} for {type_}."
+            return fault_answer(ArmFault(_STATUS.get(one.value, 409), one.value, said)).response()
         return None
 
     def delay(self, method: str, type_: str) -> None:
@@ -139,10 +142,6 @@ class Faults:
             )
         if location and self.holds("capacity", method="PUT", type_=type_, value=location):
             raise ArmFault(409, "AllocationFailed", f"The region {location} has no capacity for {type_}.")
-        if (fault := self.take("code", method="PUT", type_=type_)) is not None:
-            raise ArmFault(
-                _STATUS.get(fault.value, 409), fault.value, f"Rehearsed: {fault.value} for {type_}."
-            )
 
     def _count(self, name: str, fault: Fault) -> Fault:
         if fault.left > 0:
@@ -168,5 +167,6 @@ _STATUS = {
     "InternalServerError": 500,
     "ServiceUnavailable": 503,
     "TooManyRequests": 429,
-    "AllocationFailed": 409,
+    "MethodNotAllowed": 405,
+    "DnsRecordInUse": 400,
 }

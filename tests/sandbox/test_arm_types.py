@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tenantry.adapters.azure_arm import Answer, Arm
+from tenantry.adapters.azure_answers import Answer
+from tenantry.adapters.azure_arm import Arm
 from tests.support.sandbox import Sandbox
 
 NETWORK, ROLES, LOCKS, IDENTITIES = "2024-05-01", "2022-04-01", "2020-05-01", "2023-01-31"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from tests.support.azure_fleet import REGION, Fleet
+from tests.support.people import wait_until
 
 _ROLES = "2022-04-01"
 _SERVER = "Microsoft.DBforPostgreSQL/flexibleServers"
@@ -23,6 +25,13 @@ _REFUSED = (
 _REFUSED_TOO = (
     ("RegionIsOfferRestricted", _SERVER, "region-is-offer-restricted"),
     ("RegionDoesNotAllowProvisioning", _SERVER, "region-does-not-allow-provisioning"),
+    ("ParameterOutOfRange", _SERVER, "parameter-out-of-range"),
+    ("OperationNotAllowed", _SERVER, "operation-not-allowed"),
+    ("AllocationFailed", _SERVER, "allocation-failed"),
+    ("ResourceGroupBeingDeleted", _SERVER, "resource-group-being-deleted"),
+    ("ConflictError", _SERVER, "conflict-error"),
+    ("Conflict", _SERVER, "conflict"),
+    ("DeploymentQuotaExceeded", _SERVER, "deployment-quota-exceeded"),
     ("SkuNotAvailable", _SERVER, "sku-not-available"),
     ("ResourceQuotaExceeded", _SERVER, "resource-quota-exceeded"),
     ("NoRegisteredProviderFound", "Microsoft.Web/sites", "no-registered-provider-found"),
@@ -32,7 +41,7 @@ _PASSING = (
     ("suspend", ("throttle", "5", "--match", "PUT")),
     ("resume", ("error", "503", "3", "--match", "PUT")),
     ("suspend", ("lose", "1", "--match", "PUT")),
-    ("resume", ("code", "InternalServerError", "Microsoft.Web/sites")),
+    ("resume", ("code", "AnotherOperationInProgress", "Microsoft.Web/sites")),
 )
 
 
@@ -65,9 +74,28 @@ def test_every_refusal_names_its_code_and_a_remedy_and_the_next_run_goes_on(
     assert fleet.run("instance", "preview", name, "--exit-code")["data"]["changes"] == []
 
 
+@pytest.fixture(scope="module")
+def rwanda(fleet: Fleet) -> dict[str, Any]:
+    """An instance whose tokens were ended while its server was made; the row of its deploy."""
+    fleet.new("rwanda")
+    fleet.sandbox.faults("stuck", _SERVER)
+    with ThreadPoolExecutor(1) as beside:
+        deploy = beside.submit(fleet.run, "instance", "deploy", "rwanda", "--reason", "a test")
+        wait_until(lambda: _SERVER in fleet.sandbox.command("status")["resources"] or deploy.done())
+        fleet.sandbox.faults("expire")
+        fleet.sandbox.faults("clear")
+        row: dict[str, Any] = deploy.result()["data"]["instances"][0]
+    return row
+
+
 @pytest.mark.timeout(900)
-def test_what_passes_by_itself_is_waited_for(fleet: Fleet) -> None:
-    fleet.deployed("rwanda")
+def test_a_token_that_ends_in_the_middle_is_renewed(rwanda: dict[str, Any]) -> None:
+    assert (rwanda["outcome"], rwanda["health"]) == ("done", "healthy")
+
+
+@pytest.mark.timeout(900)
+def test_what_passes_by_itself_is_waited_for(fleet: Fleet, rwanda: dict[str, Any]) -> None:
+    assert rwanda["outcome"] == "done"
     for journey, fault in _PASSING:
         fleet.sandbox.faults(*fault)
         fleet.run("instance", journey, "rwanda", "--reason", f"a test of {fault}")

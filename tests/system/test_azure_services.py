@@ -16,6 +16,13 @@ from tests.support.azure_fleet import REGION, Fleet
 
 _MARKER = "Marker Person of the attachments"
 _STORAGE = "2024-01-01"
+_DELETED_VAULTS = "Microsoft.KeyVault/deletedVaults"
+# What an erasure meets: the first two pass, the third is told and the same command goes on.
+_IN_THE_WAY = (
+    ("AnotherOperationInProgress", "Microsoft.Storage/storageAccounts", "DELETE"),
+    ("MethodNotAllowed", "deletedVaults/purge", "POST"),
+    ("InUseSubnetCannotBeDeleted", "resourceGroups", "DELETE"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -117,9 +124,18 @@ def test_an_erasure_leaves_no_blob_even_in_the_account_that_azure_keeps(
     assert fleet.sandbox.files_with(_MARKER), "a control: the search finds what is there"
     made = fleet.made("lesotho")
     assert fleet.there(made) == set(made.values()), "a control: each of them answers"
-    fleet.run("erase", "run", "lesotho", "--confirm", "lesotho", "--reason", "a test")
-    kept = fleet.run("erase", "status", "lesotho")["data"]["residues"]
-    assert "Microsoft.Storage/storageAccounts" in {one["type"] for one in kept}
+    for code, type_, method in _IN_THE_WAY:
+        fleet.sandbox.faults("code", code, type_, "--match", method)
+    erase = ("erase", "run", "lesotho", "--confirm", "lesotho", "--reason", "a test")
+    (problem,) = fleet.run(*erase, expect=1)["problems"]
+    assert (problem["code"], bool(problem["hint"])) == ("in-use-subnet-cannot-be-deleted", True)
+    fleet.run(*erase)
+    kept = {one["type"] for one in fleet.run("erase", "status", "lesotho")["data"]["residues"]}
+    assert "Microsoft.Storage/storageAccounts" in kept
+    vaults = fleet.sandbox.arm().list(
+        f"{fleet.sandbox.subscription}/providers/{_DELETED_VAULTS}", "2024-11-01"
+    )
+    assert [one for one in vaults if not one["properties"].get("purgeProtectionEnabled")] == []
     assert fleet.sandbox.files_with(_MARKER) == []
     assert fleet.there(made) == set()
     fleet.sandbox.faults("time", "+31d")

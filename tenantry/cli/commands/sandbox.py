@@ -109,7 +109,7 @@ def faults(
     quota N              a region has no more than N cores of PostgreSQL
     disk SERVER PERCENT  the server's disk is so full
     policy TYPE          a policy forbids this type
-    code CODE TYPE       the next PUT of this type is refused with this code
+    code CODE TYPE       the next PUT (or method of --match) of this type is refused with this code
     list, clear          show what holds; end it
 
     \b

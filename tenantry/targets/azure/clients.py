@@ -10,11 +10,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tenantry.adapters.azure_arm import Arm
-from tenantry.adapters.azure_credential import make_credential, token
+from tenantry.adapters.azure_credential import Renewable, make_credential, token
 
 if TYPE_CHECKING:
-    from azure.core.credentials import TokenCredential
-
     from tenantry.targets.azure.clouds import Access
 
 __all__ = ["Clients", "Principal"]
@@ -41,19 +39,21 @@ class Clients:
         self.access = access
 
     @cached_property
-    def credential(self) -> TokenCredential:
+    def credential(self) -> Renewable:
         """The credential that the settings name."""
         access = self.access
-        return make_credential(
-            access.credential,
-            authority=access.cloud.login,
-            directory_id=access.directory_id,
-            client_id=access.client_id,
-            client_secret_file=access.client_secret_file,
-            certificate_file=access.certificate_file,
-            token_file=access.token_file,
-            ca_file=access.cloud.ca_file,
-            discovery=access.cloud.discovery,
+        return Renewable(
+            lambda: make_credential(
+                access.credential,
+                authority=access.cloud.login,
+                directory_id=access.directory_id,
+                client_id=access.client_id,
+                client_secret_file=access.client_secret_file,
+                certificate_file=access.certificate_file,
+                token_file=access.token_file,
+                ca_file=access.cloud.ca_file,
+                discovery=access.cloud.discovery,
+            )
         )
 
     @cached_property

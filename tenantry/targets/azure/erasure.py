@@ -7,10 +7,12 @@ go late, the stack's passphrase last. Every step may be repeated.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from tenantry.adapters.azure_arm import Arm, arm_code
+from tenantry.adapters.azure_answers import arm_code
+from tenantry.adapters.azure_arm import Arm
 from tenantry.errors import FailedError, TenantryError
 from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Step", "erase_steps", "foreign"]
 
 Step = tuple[str, EraseMethod, Callable[[OnEvent], None]]
+_PURGE_PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 15.0)  # seconds
 _LOCKS: Final = "Microsoft.Authorization/locks"
 _INTERFACES: Final = "microsoft.network/networkinterfaces"
 # Azure makes these by itself for resources of ours, without our tags.
@@ -167,11 +170,7 @@ class _Erasure:
         self._delete_vault(self._names.secrets_vault)
         for kind, entry in self._kept():
             if kind.word == "vault" and entry["name"] == self._names.secrets_vault:
-                try:
-                    self._arm.post(f"{entry['id']}/purge", kind.version)
-                except TenantryError as error:
-                    if not arm_code(error, "ResourceNotFound"):
-                        raise
+                self._purge(f"{entry['id']}/purge", kind.version)
 
     def delete_keys(self, _: OnEvent) -> None:
         """Delete the vaults of the keys; purge protection keeps them for a week."""
@@ -192,6 +191,19 @@ class _Erasure:
     def note_residues(self, _: OnEvent) -> None:
         """Keep what Azure keeps, before the last key is gone."""
         self._target.record_residues(self._instance)
+
+    def _purge(self, path: str, version: str) -> None:
+        """Purge what was deleted. Azure may forbid it for a while; what it goes on keeps is a residue."""
+        for pause in (*_PURGE_PAUSES, None):
+            try:
+                self._arm.post(path, version)
+            except TenantryError as error:
+                if arm_code(error, "MethodNotAllowed") and pause is not None:
+                    time.sleep(pause)
+                    continue
+                if not arm_code(error, "ResourceNotFound") and not arm_code(error, "MethodNotAllowed"):
+                    raise
+            return
 
     def _delete_vault(self, name: str) -> None:
         vault, version = self._one("keyvault:Vault", name)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from tenantry.adapters.azure_arm import Arm, failure
+from tenantry.adapters.azure_answers import failure
+from tenantry.adapters.azure_arm import Arm
 from tenantry.errors import UnavailableError
 
 __all__ = ["count_rows", "last_figure"]

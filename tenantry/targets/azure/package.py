@@ -8,7 +8,8 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
-from tenantry.adapters.azure_arm import Arm, failure
+from tenantry.adapters.azure_answers import failure
+from tenantry.adapters.azure_arm import Arm
 from tenantry.errors import FailedError, UnavailableError
 from tenantry.ports import Event, Lease, OnEvent
 from tenantry.providers.host.package import digest_of

@@ -1,0 +1,113 @@
+"""What a service of Azure answered, and its errors as ours, with Resource Manager's code and a remedy.
+
+The codes are those of Microsoft's pages about errors of Resource Manager and of each service.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from tenantry.errors import FailedError, RefusedError, TenantryError, UnavailableError
+
+__all__ = ["Answer", "arm_code", "failure", "short"]
+
+_TAKEN = "somebody else took the name meanwhile: erase the instance and deploy it anew, which draws another"
+# Codes of Resource Manager that say: not like this. The rest may be otherwise at another time.
+_REMEDIES: Mapping[str, str] = {
+    "AuthorizationFailed": "give the principal of the workspace the rights that the how-to names",
+    "LinkedAuthorizationFailed": "give the principal of the workspace the rights that the how-to names",
+    "InvalidAuthenticationToken": "see the block azure in tenantry.yaml: directory and credential",
+    "ExpiredAuthenticationToken": "sign in again, or renew what the block azure in tenantry.yaml names",
+    "ScopeLocked": "see who locked it; remove the lock only if its owner agrees",
+    "RequestDisallowedByPolicy": "ask who keeps the policy of the subscription",
+    "MissingSubscriptionRegistration": "register the provider: az provider register --namespace NAME",
+    "NoRegisteredProviderFound": "register the provider: az provider register --namespace NAME",
+    "LocationIsOfferRestricted": "ask Microsoft for access to the region, or take another",
+    "RegionIsOfferRestricted": "ask Microsoft for access to the region, or take another",
+    "RegionDoesNotAllowProvisioning": "ask Microsoft for access to the region, or take another",
+    "ParameterOutOfRange": "if it names no version at all, ask for access to the region or take another",
+    "SkuNotAvailable": "take another size, or another region",
+    "QuotaExceeded": "ask for a higher quota in the subscription",
+    "ResourceQuotaExceeded": "ask for a higher quota in the subscription",
+    "ConflictError": "a vault of that name was deleted and is kept: purge it, or wait until it is gone",
+    "VaultAlreadyExists": "a vault of that name was deleted and is kept: purge it, or wait until it is gone",
+    "OperationNotAllowed": "ask for a higher quota in the subscription",
+    "DeploymentQuotaExceeded": "delete old deployments of the resource group or subscription",
+    "MethodNotAllowed": "what is kept with purge protection goes by itself; see: tenantry erase status NAME",
+    "StorageAccountAlreadyTaken": _TAKEN,
+    "StorageAccountAlreadyExists": _TAKEN,
+    "DnsRecordInUse": _TAKEN,
+    "Conflict": "something of that name is there, or is kept after its deletion; Azure's message says which",
+    "AnotherOperationInProgress": "run the same command again later",
+    "AllocationFailed": "run the same command again later, or take another size or region",
+    "ResourceGroupBeingDeleted": "wait until it is gone, then run the same command again",
+    "InUseSubnetCannotBeDeleted": "run the same command again: what uses it goes first",
+}
+_REFUSALS = frozenset({"AuthorizationFailed", "LinkedAuthorizationFailed", "ScopeLocked", "Forbidden",
+                       "RequestDisallowedByPolicy"})  # fmt: skip
+_BUSY = frozenset({"AnotherOperationInProgress", "OperationInProgress", "RetryableError", "ServerIsBusy"})
+_ENDED_TOKEN = frozenset({"ExpiredAuthenticationToken", "InvalidAuthenticationToken"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a service answered."""
+
+    status: int
+    body: Any  # of JSON; bytes otherwise; None: nothing
+    headers: Mapping[str, str]  # names in lower case
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether another operation works on the resource: the same request is taken when that has ended."""
+        return self.status == 409 and _told(self)[0] in _BUSY  # noqa: PLR2004
+
+    @property
+    def has_ended_token(self) -> bool:
+        """Whether the token was ended before its time."""
+        return self.status == 401 and _told(self)[0] in _ENDED_TOKEN  # noqa: PLR2004
+
+
+def failure(method: str, path: str, answer: Answer) -> TenantryError:
+    """Return an answer that is an error as one of ours, with Resource Manager's code and its remedy."""
+    code, message = _told(answer)
+    kind: type[TenantryError] = FailedError
+    if code in _REFUSALS or answer.status in {401, 403}:
+        kind = RefusedError
+    elif answer.status == 429 or answer.status >= 500:  # noqa: PLR2004
+        kind = UnavailableError
+    text = f"{method} {short(path)}: {code or answer.status}: {message}".rstrip(": ")
+    otherwise = "mend what Azure's message names" if kind is FailedError else "wait a while"
+    hint = _REMEDIES.get(code, f"{otherwise}, then run the same command again")
+    return kind(text[:600], hint=hint, code=_kebab(code) or f"http-{answer.status}")
+
+
+def arm_code(error: TenantryError, code: str) -> bool:
+    """Say whether an error of ours carries that code of Resource Manager."""
+    return error.code == _kebab(code)
+
+
+def _told(answer: Answer) -> tuple[str, str]:
+    body = answer.body if isinstance(answer.body, dict) else {}
+    error = body.get("error", body.get("properties", {}).get("error", body))
+    error = error if isinstance(error, dict) else {}
+    inner = error.get("innererror") or {}
+    code = str(error.get("code") or error.get("Code") or "")
+    if code == "Forbidden" and isinstance(inner, dict) and inner.get("code"):
+        code = str(inner["code"])
+    return code, " ".join(str(error.get("message") or error.get("Message") or "").split())
+
+
+def _kebab(code: str) -> str:
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", code)
+    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
+
+
+def short(path: str) -> str:
+    """Return the type and name at the end of a resource id, without subscription and query."""
+    parts = urlsplit(path).path.strip("/").split("/")
+    return "/".join(parts[-2:])
