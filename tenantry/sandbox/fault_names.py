@@ -8,12 +8,15 @@ from typing import Any, Final
 from tenantry.config.formats import did_you_mean
 from tenantry.config.problems import shorten
 from tenantry.config.regions import catalogue
+from tenantry.sandbox.arm_deleted import LISTS
 from tenantry.sandbox.cloud import SandboxCloud
 from tenantry.sandbox.faults import same
 
 __all__ = ["Refused", "look_up"]
 
 _SERVER: Final = "Microsoft.DBforPostgreSQL/flexibleServers"
+# What was deleted is purged by a POST to a path of its own.
+_PURGED: Final = tuple(f"{one.partition('/')[0]}/locations/{kept}/purge" for one, kept in LISTS.items())
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -37,7 +40,9 @@ def look_up(cloud: SandboxCloud, body: dict[str, Any]) -> None:
         case "stuck" | "policy":
             _type(cloud, value)
         case "code":
-            _type(cloud, str(body["type_"]))
+            _type(cloud, str(body["type_"]), *_PURGED)
+            if (method := str(body.get("match", ""))).upper() not in {"", *_METHODS}:
+                _known(method, _METHODS, "method of HTTP", "such as PUT")
     if match := str(body.get("match", "")):
         _request(cloud, match)
 
@@ -47,8 +52,8 @@ def _server(cloud: SandboxCloud, name: str) -> None:
     _known(name, servers, "database server of this sandbox", "" if servers else "it has none yet")
 
 
-def _type(cloud: SandboxCloud, name: str) -> None:
-    types = cloud.known_types()
+def _type(cloud: SandboxCloud, name: str, *more: str) -> None:
+    types = [*cloud.known_types(), *more]
     if not any(same(name, one) for one in types):
         _known(name, _names(types), "type of the sandbox", "such as vaults, or Microsoft.KeyVault/vaults")
 

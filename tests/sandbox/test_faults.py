@@ -79,6 +79,7 @@ def test_a_server_that_is_not_there_is_refused_with_the_nearest_that_is(ask: Ask
         ("capacity WestEurope", ""),
         ("policy vaults", ""),
         ("stuck microsoft.keyvault/vaults", ""),
+        ("code MethodNotAllowed deletedVaults/purge", "POST"),
         ("throttle 3", "put"),
         ("throttle 3", "vaults"),
         ("error 599 1", "Microsoft.Web/sites"),
