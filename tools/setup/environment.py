@@ -53,20 +53,22 @@ def ensure(report: Report, *, root: Path) -> None:
         report.run([*pip, "-r", str(lock)], what="installing what requirements.lock names", hint=_HINT)
         itself = [*pip, "--no-deps", "--no-build-isolation", "-e", str(root)]
         report.run(itself, what="installing tenantry itself", hint=_HINT)
-        _compile(python, report)
+        _compile(python, report, also=root / "tenantry")
         files.stamp(mark, wanted)
 
 
-def _compile(python: Path, report: Report) -> None:
+def _compile(python: Path, report: Report, *, also: Path) -> None:
     """Compile what is imported, so that no command has to: everything but most of pulumi-azure-native.
 
     It has six thousand files, of which a hundredth is used; pip would compile them for two minutes.
+    Where Python may not write what it compiled, every command would compile tenantry (``also``) again.
     """
     packages = "import sysconfig; print(sysconfig.get_path('purelib'))"
     place = subprocess.run(
         [python, "-c", packages], capture_output=True, text=True, check=True
     ).stdout.strip()
-    others = [str(python), "-m", "compileall", "-q", "-q", "-j", "0", "-x", "/pulumi_azure_native/", place]
+    others = [str(python), "-m", "compileall", "-q", "-q", "-j", "0", "-x", "/pulumi_azure_native/"]
+    others += [place, str(also)]
     # As with pip, a file that does not compile stays as it is.
     report.run(["sh", "-c", '"$@" || true', "sh", *others], what="compiling the packages")
     report.run(
