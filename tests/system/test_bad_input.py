@@ -106,3 +106,21 @@ def test_a_full_disk_is_told_before_anything_is_made(full: Installation) -> None
     assert (answer.code, answer.problems[0]["code"]) == (69, "disk-full")
     assert list((full.host.root / "host").iterdir()) == []
     assert full.run("instance", "list").data["instances"] == []
+
+
+def test_a_full_disk_of_the_workspace_is_told_before_azure_is_asked(
+    shared: Installation, tmp_path: Path
+) -> None:
+    shared.write_spec("togo")
+    spec = shared.folder / "instances" / "togo.yaml"
+    spec.write_text(spec.read_text().replace("target: host", "target: azure"))
+    settings = shared.folder / "tenantry.yaml"
+    text = settings.read_text()
+    settings.write_text(text + "azure: {cloud: sandbox}\n")  # which was never started
+    private, copy = shlex.quote(str(shared.private)), shlex.quote(str(tmp_path / "copy"))
+    mounts = f"cp -a {private} {copy}; mount -t tmpfs -o size=16m,mode=0700 small {private}; "
+    answer = _within(shared, f"{mounts} cp -a {copy}/. {private}", "instance", "deploy", "togo")
+    settings.write_text(text)
+    spec.unlink()
+    assert (answer.code, answer.problems[0]["code"]) == (69, "disk-full")
+    assert "workspace's disk" in answer.problems[0]["hint"]

@@ -42,12 +42,13 @@ from tenantry.targets.azure import (
 from tenantry.targets.azure.clients import Clients, Principal
 from tenantry.targets.azure.clouds import access
 from tenantry.targets.generated import new_password
-from tenantry.targets.keys import check_master_key
+from tenantry.targets.machine_checks import check_master_key, check_room
 
 __all__ = ["AzureTarget", "Native"]
 
 Native = Callable[[Clients], AbstractContextManager[Mapping[str, int]]]
 
+_LEAST_ROOM_MIB: Final = 64  # for the engine's state and its history
 _COMPONENTS: Final = "tenantry:azure:"  # type tokens of what components/azure declares
 _STACK_PASSPHRASE: Final = "stack.passphrase"  # noqa: S105 - in a store of its own: it goes last
 _REGION: Final = "azure_region"
@@ -113,6 +114,9 @@ class AzureTarget:
         if profile.runtime.name != "none":
             tools.find_runtime(profile.runtime.name, profile.runtime.version)
         check_master_key(self.workspace, self.register, self.vault)
+        check_room(
+            self.workspace.private, least_mib=_LEAST_ROOM_MIB, hint="make room on the workspace's disk"
+        )
         found = self.register.find(spec.name)
         living = found if found is not None and found.erased_at is None else None
         made_in = living.facts.get(_REGION, "") if living else ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
 import socket
 from pathlib import Path
 
@@ -16,10 +15,8 @@ from tenantry.ports import Instance
 from tenantry.providers.host.volume_state import why_not_encrypted
 from tenantry.targets.host import look
 
-__all__ = ["check", "check_encryption", "check_ports", "check_room"]
+__all__ = ["check", "check_encryption", "check_ports"]
 
-_MIB = 1024 * 1024
-_LEAST_ROOM_MIB = 256  # an empty database, its log and its first backup, and some air
 _OFFERED = frozenset({Service.DATABASE, Service.FOLDERS})
 
 
@@ -40,23 +37,6 @@ def check(spec: InstanceSpec, profile: Profile) -> None:
         tools.find_program("restic")
     if profile.runtime.name != "none":
         tools.find_runtime(profile.runtime.name, profile.runtime.version)
-
-
-def check_room(root: Path) -> None:
-    """Raise UnavailableError if the disk has no room for even an empty instance.
-
-    The image of a volume takes room only as it fills. On a full disk it would
-    break within, as a disk that fails, and say nothing of room.
-    """
-    there = next(folder for folder in (root, *root.parents) if folder.exists())
-    free = shutil.disk_usage(there).free // _MIB
-    if free < _LEAST_ROOM_MIB:
-        raise UnavailableError(
-            f"there is no room for an instance on the disk of {root}: {free} MiB are free, "
-            f"and {_LEAST_ROOM_MIB} MiB are needed to begin with",
-            hint="make room, or name a folder on another disk as host.root in tenantry.yaml",
-            code="disk-full",
-        )
 
 
 def check_ports(settings: HostSettings, *, proxy_uid: int | None, instance: Instance | None) -> None:

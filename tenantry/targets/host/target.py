@@ -43,10 +43,12 @@ from tenantry.targets.host.place import Place
 from tenantry.targets.host.planned import PLANNED
 from tenantry.targets.host.secrets import STACK_PASSPHRASE, ensure_secrets, made_up_secrets, new_password
 from tenantry.targets.host.values import instance_props
-from tenantry.targets.keys import check_master_key
+from tenantry.targets.machine_checks import check_master_key, check_room
 
 __all__ = ["HostTarget"]
 
+_LEAST_ROOM_MIB = 256  # an empty database, its log and its first backup, and some air
+_MORE_ROOM = "make room, or name a folder on another disk as host.root in tenantry.yaml"
 _COMPONENTS = "tenantry:host:"  # type tokens of what components/host declares
 
 
@@ -73,7 +75,7 @@ class HostTarget:
         living = found if found is not None and found.erased_at is None else None
         checks.check_ports(self.workspace.host, proxy_uid=self.machine.proxy_uid(), instance=living)
         if living is None:
-            checks.check_room(self.machine.layout.root)
+            check_room(self.machine.layout.root, least_mib=_LEAST_ROOM_MIB, hint=_MORE_ROOM)
         check_master_key(self.workspace, self.register, self.vault)
 
     def preview(self, request: Request, on_event: OnEvent) -> Sequence[Change]:

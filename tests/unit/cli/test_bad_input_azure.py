@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tenantry.adapters import tools
 from tenantry.cli.app import app
 from tenantry.cli.run import main_guard
 from tests.unit.cli.conftest import AZURE, SPECS, Run
@@ -220,6 +221,16 @@ def test_a_workspace_without_azure_is_told(refused: Refused, workspace: Path) ->
     first = refused("instance", "deploy", "benin", code=65)
     assert (first["code"], first["where"]) == ("no-azure", "instances/benin.yaml")
     assert "cloud, subscription, directory" in first["hint"]
+
+
+def test_a_runtime_that_is_not_here_is_told(
+    refused: Refused, workspace: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tools, "runtime_folders", lambda: [tmp_path])
+    monkeypatch.setattr(tools, "_SYSTEM_FOLDERS", ())
+    (workspace / "instances" / "benin.yaml").write_text(SPEC)
+    first = refused("instance", "deploy", "benin", code=69)
+    assert (first["code"], first["hint"]) == ("missing-runtime", "run: make setup")
 
 
 def test_a_sandbox_that_was_never_started_is_told(refused: Refused, workspace: Path) -> None:
