@@ -25,6 +25,7 @@ _NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "quota": ("cores",),
     "disk": ("server", "percent"),
     "policy": ("type",),
+    "disabled": ("subscription",),
     "code": ("code", "type"),
     "list": (),
     "clear": (),
@@ -79,6 +80,8 @@ def _fault_values(kind: str, told: Mapping[str, str]) -> dict[str, Any]:
             found["value"] = str(_number(told["cores"], least=0))
         case "disk":
             found |= {"type_": told["server"], "value": str(_number(told["percent"], least=0, most=100))}
+        case "disabled":
+            found["value"] = told["subscription"].lower()
         case "capacity":
             found["value"] = told["region"].replace(" ", "").lower()
     return found

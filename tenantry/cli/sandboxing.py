@@ -175,13 +175,13 @@ def _end(places: Places) -> None:
 
 
 def _result(command: str, places: Places) -> Result:
-    data: dict[str, Any] = {"running": False, **dict.fromkeys(_TOLD, ""), "now": None, "resources": {}}
+    data: dict[str, Any] = {"running": False, **dict.fromkeys(_TOLD, ""), "subscription_ids": []}
+    data |= {"now": None, "resources": {}}
     identity = places.identity()
     if identity is not None and recorded(places.process_file) is not None and places.endpoints_file.exists():
         told = json.loads(places.endpoints_file.read_text(encoding="utf-8"))
-        data.update(
-            {name: told[name] for name in _TOLD}, running=True, pid=told["pid"], suffix=told["suffix"]
-        )
+        names = (*_TOLD, "subscription_ids", "pid", "suffix")
+        data.update({name: told[name] for name in names}, running=True)
         data.update(_ask(identity, places, "/status", {}))
     return Result(command=command, data=data, outcome=Outcome.OK)
 

@@ -22,12 +22,15 @@ from tenantry.sandbox.faults import Faults
 from tenantry.sandbox.kinds import ArmFault
 from tenantry.sandbox.metadata import metadata
 from tenantry.sandbox.operations import Operations
+from tenantry.sandbox.parts.notes import segment
 from tenantry.sandbox.watch.alert_list import AlertList
 from tenantry.sandbox.watch.metrics import Metrics
 
 __all__ = ["ResourceManager"]
 
 _VERSION = re.compile(r"^\d{4}-\d{2}-\d{2}(-[a-z]+(\.\d+)?)?$", re.IGNORECASE)
+# Of a disabled subscription, what is there can be read and deleted.
+_CHANGING = frozenset({"PUT", "PATCH", "POST"})
 _OPERATIONS = re.compile(r"/operation(Statuses|Results)/([0-9a-f-]{36})$", re.IGNORECASE)
 
 
@@ -37,10 +40,11 @@ class ResourceManager:
     def __init__(self, cloud: SandboxCloud, faults: Faults) -> None:
         self.operations = Operations(cloud)
         self._cloud = cloud
+        self._faults = faults
         self._resources = Resources(cloud, self.operations, faults)
         self._groups = Groups(cloud, self._resources)
         self._deleted = Deleted(cloud, self._resources)
-        self._subscription = Subscription(cloud)
+        self._subscription = Subscription(cloud, faults)
         self._offers = Offers(cloud, faults)
         self._stacks = Stacks()
         self._watched = (Metrics(cloud, cloud.samples), AlertList(cloud))
@@ -79,7 +83,7 @@ class ResourceManager:
             query=dict(request.query_params),
             headers={name.lower(): value for name, value in request.headers.items()},
         )
-        self._check_subscription(path)
+        self._check_subscription(call)
         for watched in self._watched:
             if (answer := watched.answer(call.method, call.path, call.query)) is not None:
                 return answer
@@ -88,11 +92,20 @@ class ResourceManager:
                 return answer
         return self._resources.answer(call)
 
-    def _check_subscription(self, path: str) -> None:
-        parts = path.strip("/").split("/")
-        wanted = self._cloud.identity.subscription_id
-        if parts[0].lower() == "subscriptions" and len(parts) > 1 and parts[1].lower() != wanted:
-            raise ArmFault(404, "SubscriptionNotFound", f"The subscription '{parts[1]}' could not be found.")
+    def _check_subscription(self, call: Call) -> None:
+        wanted = segment(call.path, "subscriptions")
+        if not wanted:
+            return
+        if wanted.lower() not in self._cloud.identity.subscriptions:
+            raise ArmFault(404, "SubscriptionNotFound", f"The subscription '{wanted}' could not be found.")
+        disabled = self._faults.holds("disabled", value=wanted.lower()) is not None
+        if disabled and call.method in _CHANGING:
+            raise ArmFault(
+                409,
+                "ReadOnlyDisabledSubscription",
+                f"The subscription '{wanted}' is disabled and therefore marked as read only. You cannot "
+                "perform any write actions on this subscription until it is re-enabled.",
+            )
 
     def _operation(self, kind: str, identity: str, path: str, query: str) -> Answer:
         operation = self.operations.find(identity)

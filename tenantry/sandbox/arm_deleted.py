@@ -7,6 +7,7 @@ from tenantry.sandbox.answers import Answer
 from tenantry.sandbox.arm_resources import Call, Resources
 from tenantry.sandbox.cloud import SandboxCloud
 from tenantry.sandbox.kinds import ArmFault
+from tenantry.sandbox.parts.notes import subscription
 from tenantry.sandbox.styles import Way
 
 __all__ = ["LISTS", "Deleted"]
@@ -46,13 +47,17 @@ class Deleted:
         if type_ is None:
             return None
         if call.method == "POST" and [one.lower() for one in types[1:]] == ["purge"]:
+            self._tell(type_, target, "", names)
             return self._purge(call, type_, location, names[0])
         if call.method != "GET":
             raise ArmFault(405, "MethodNotAllowed", f"{call.method} is not for what was deleted.")
         return self._tell(type_, target, location, names)
 
     def _tell(self, type_: str, target: ids.Target, location: str, names: list[str]) -> Answer:
-        found = self._cloud.kind(type_).deleted(self._cloud, location)
+        """Tell what was deleted in the subscription of a path: all of it, or the one that is named."""
+        here = f"{subscription(target.scope)}/".lower()
+        every = self._cloud.kind(type_).deleted(self._cloud, location)
+        found = [one for one in every if str(one.get("id")).lower().startswith(here)]
         if ids.is_group(target.scope):
             mark = f"{target.scope}/".lower()
             found = [one for one in found if mark in str(one.get("id")).lower()]
@@ -72,6 +77,6 @@ class Deleted:
         operation.over.wait(_SOON)
         if operation.error is not None:
             raise ArmFault(operation.http, operation.error["code"], operation.error["message"])
-        where = f"/subscriptions/{self._cloud.identity.subscription_id}/providers/{type_}/{name}"
+        where = f"{subscription(call.path)}/providers/{type_}/{name}"
         headers = self._resources.operation_headers(operation, where, Way.LOCATION, call.version)
         return Answer(202, None, headers)

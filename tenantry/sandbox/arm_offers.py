@@ -13,6 +13,7 @@ from tenantry.sandbox.arm_resources import Call
 from tenantry.sandbox.cloud import SandboxCloud
 from tenantry.sandbox.faults import Faults
 from tenantry.sandbox.kinds import ArmFault
+from tenantry.sandbox.parts.notes import subscription
 from tenantry.sandbox.parts.postgres_offers import capability
 
 __all__ = ["Offers"]
@@ -51,7 +52,8 @@ class Offers:
         region = self._region(found["location"] or "")
         if what == "capabilities":
             return Answer(200, {"value": [capability(region)]})
-        return Answer(200, {"value": quotas.usages(self._cloud, self._faults, region.name)})
+        within = subscription(call.path)
+        return Answer(200, {"value": quotas.usages(self._cloud, self._faults, within, region.name)})
 
     def _region(self, name: str) -> Region:
         region = catalogue().find(name.replace(" ", "").lower())

@@ -17,7 +17,7 @@ from tenantry.sandbox.faults import Faults
 from tenantry.sandbox.ids import Target
 from tenantry.sandbox.kinds import ArmFault, Kind, Resource
 from tenantry.sandbox.operations import Operation, Operations
-from tenantry.sandbox.parts.notes import iso
+from tenantry.sandbox.parts.notes import iso, segment, subscription
 from tenantry.sandbox.requests import check_location, compose, etag
 from tenantry.sandbox.styles import Style, Way, style_of
 
@@ -255,7 +255,7 @@ class Resources:
         """Return the headers that tell where an operation is asked for."""
         target = ids.parse(resource_id)
         space = target.namespace if target else "Microsoft.Resources"
-        base = f"/subscriptions/{self._cloud.identity.subscription_id}/providers/{space}/locations/global"
+        base = f"{subscription(resource_id)}/providers/{space}/locations/global"
         base = self._cloud.identity.arm + base
         headers = {"Retry-After": "0"} if way is not Way.BODY else {}
         if way in {Way.STATUS, Way.BOTH}:
@@ -460,7 +460,7 @@ class Resources:
                 "resourceId": resource_id,
                 "resourceType": {"value": type_, "localizedValue": type_},
                 "status": {"value": "Accepted", "localizedValue": "Accepted"},
-                "subscriptionId": self._cloud.identity.subscription_id,
+                "subscriptionId": segment(resource_id, "subscriptions"),
                 "tenantId": self._cloud.identity.directory_id,
             },
         )

@@ -1,4 +1,4 @@
-"""What Resource Manager says of the subscription: itself, its regions, its providers, its log."""
+"""What Resource Manager says of a subscription: itself, its regions, its providers, its log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from tenantry.sandbox.answers import Answer
 from tenantry.sandbox.arm_deleted import LISTS
 from tenantry.sandbox.arm_resources import Call
 from tenantry.sandbox.cloud import SandboxCloud
+from tenantry.sandbox.faults import Faults
 from tenantry.sandbox.kinds import ArmFault
+from tenantry.sandbox.parts.notes import segment
 
 __all__ = ["Subscription"]
 
@@ -27,42 +29,68 @@ _LOG = "/providers/microsoft.insights/eventtypes/management/values"
 class Subscription:
     """Answers for paths that name no resource."""
 
-    def __init__(self, cloud: SandboxCloud) -> None:
+    def __init__(self, cloud: SandboxCloud, faults: Faults) -> None:
         self._cloud = cloud
+        self._faults = faults
         self._me = cloud.identity
 
     def answer(self, call: Call) -> Answer | None:  # noqa: PLR0911 - a table of answers
         """Answer; None when the path is somebody else's."""
         lowered = call.path.lower()
         if lowered.endswith(_LOG):
-            return Answer(200, {"value": self._log(call.query.get("$filter", ""))})
-        if (told := roles.answer(call.method, call.path, call.query.get("$filter", ""))) is not None:
-            return told
+            told = self._log(segment(call.path, "subscriptions"), call.query.get("$filter", ""))
+            return Answer(200, {"value": told})
+        if (answer := roles.answer(call.method, call.path, call.query.get("$filter", ""))) is not None:
+            return answer
         found = _PATH.match(call.path)
         if found is None:
             return None
+        # Providers without a subscription are told as the first one has them.
+        number = (found["id"] or self._me.subscription_id).lower()
         match (found["what"] or "").lower():
             case "subscriptions":
-                return Answer(200, {"value": [self._subscription()], "count": _count(1)})
+                seen = [self._subscription(one) for one in self._me.subscriptions if self._reaches(one)]
+                return Answer(200, {"value": seen, "count": _count(len(seen))})
             case "tenants":
                 return Answer(200, {"value": [self._tenant()]})
             case "locations" if found["id"] and not found["name"]:
-                return Answer(200, {"value": [self._location(one) for one in catalogue().regions]})
+                return Answer(200, {"value": [self._location(number, one) for one in catalogue().regions]})
             case "providers":
-                return self._providers(found["name"] or "", found["verb"] or "")
+                return self._providers(number, found["name"] or "", found["verb"] or "")
             case "" if found["id"] and not found["name"]:
-                return Answer(200, self._subscription())
+                return Answer(200, self._read(number))
         return None
 
-    def _subscription(self) -> dict[str, Any]:
+    def _reaches(self, number: str) -> bool:
+        """Say whether the principal has a role in a subscription: at, above or below it."""
+        here = f"/subscriptions/{number}"
+        assigned = self._cloud.children(here, "Microsoft.Authorization/roleAssignments")
+        mine = any(one.properties.get("principalId") == self._me.object_id for one in assigned)
+        return mine or bool(self._cloud.roles(self._me.object_id, here))
+
+    def _read(self, number: str) -> dict[str, Any]:
+        if not self._reaches(number):
+            raise ArmFault(
+                403,
+                "AuthorizationFailed",
+                f"The client '{self._me.client_id}' with object id '{self._me.object_id}' does not have "
+                "authorization to perform action 'Microsoft.Resources/subscriptions/read' over scope "
+                f"'/subscriptions/{number}' or the scope is invalid. If access was recently granted, "
+                "please refresh your credentials.",
+            )
+        return self._subscription(number)
+
+    def _subscription(self, number: str) -> dict[str, Any]:
+        place = self._me.subscriptions.index(number)
+        disabled = self._faults.holds("disabled", value=number) is not None
         return {
-            "id": f"/subscriptions/{self._me.subscription_id}",
+            "id": f"/subscriptions/{number}",
             "authorizationSource": "RoleBased",
             "managedByTenants": [],
-            "subscriptionId": self._me.subscription_id,
+            "subscriptionId": number,
             "tenantId": self._me.directory_id,
-            "displayName": "tenantry rehearsal",
-            "state": "Enabled",
+            "displayName": "tenantry rehearsal" + (f" {place + 1}" if place else ""),
+            "state": "Disabled" if disabled else "Enabled",
             "subscriptionPolicies": {
                 "locationPlacementId": "Public_2014-09-01",
                 "quotaId": "PayAsYouGo_2014-09-01",
@@ -78,8 +106,9 @@ class Subscription:
             "defaultDomain": self._me.suffix,
         }
 
-    def _location(self, region: Region) -> dict[str, Any]:
-        base = f"/subscriptions/{self._me.subscription_id}/locations"
+    @staticmethod
+    def _location(number: str, region: Region) -> dict[str, Any]:
+        base = f"/subscriptions/{number}/locations"
         pair = [{"name": region.pair, "id": f"{base}/{region.pair}"}] if region.pair else []
         return {
             "id": f"{base}/{region.name}",
@@ -99,17 +128,17 @@ class Subscription:
             },
         }
 
-    def _providers(self, name: str, verb: str) -> Answer:
+    def _providers(self, number: str, name: str, verb: str) -> Answer:
         spaces = self._namespaces()
         if not name:
-            return Answer(200, {"value": [self._provider(space, types) for space, types in spaces.items()]})
+            told = [self._provider(number, space, types) for space, types in spaces.items()]
+            return Answer(200, {"value": told})
         for space, types in spaces.items():
             if space.lower() == name.lower():
                 if verb:
-                    self._cloud.remember(
-                        f"sandbox/unregistered/{space.lower()}", {} if verb.lower() == "unregister" else None
-                    )
-                return Answer(200, self._provider(space, types))
+                    away: dict[str, Any] | None = {} if verb.lower() == "unregister" else None
+                    self._cloud.remember(_unregistered(number, space), away)
+                return Answer(200, self._provider(number, space, types))
         raise ArmFault(404, "InvalidResourceNamespace", f"The resource namespace '{name}' is invalid.")
 
     def _namespaces(self) -> dict[str, list[str]]:
@@ -119,11 +148,11 @@ class Subscription:
             found.setdefault(space, []).append(rest)
         return found
 
-    def _provider(self, space: str, types: list[str]) -> dict[str, Any]:
+    def _provider(self, number: str, space: str, types: list[str]) -> dict[str, Any]:
         regions = [one.display_name for one in catalogue().regions]
-        away = self._cloud.recall(f"sandbox/unregistered/{space.lower()}")
+        away = self._cloud.recall(_unregistered(number, space))
         return {
-            "id": f"/subscriptions/{self._me.subscription_id}/providers/{space}",
+            "id": f"/subscriptions/{number}/providers/{space}",
             "namespace": space,
             "registrationState": "NotRegistered" if away else "Registered",
             "registrationPolicy": "RegistrationRequired",
@@ -148,12 +177,14 @@ class Subscription:
             ],
         }
 
-    def _log(self, filter_: str) -> list[dict[str, Any]]:
+    def _log(self, number: str, filter_: str) -> list[dict[str, Any]]:
         wanted = dict(re.findall(r"(\w+) (?:eq|ge|le) '([^']*)'", filter_))
         since = re.search(r"eventTimestamp ge '([^']*)'", filter_)
         until = re.search(r"eventTimestamp le '([^']*)'", filter_)
         found = []
         for event in self._cloud.store.events():
+            if str(event["subscriptionId"]).lower() != number.lower():
+                continue
             at = str(event["eventTimestamp"])
             if (since and at < since[1]) or (until and at > until[1]):
                 continue
@@ -165,6 +196,10 @@ class Subscription:
                 continue
             found.append(event)
         return found
+
+
+def _unregistered(number: str, space: str) -> str:
+    return f"sandbox/unregistered/{number}/{space.lower()}"
 
 
 def _count(number: int) -> dict[str, Any]:

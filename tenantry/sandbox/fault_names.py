@@ -35,6 +35,9 @@ def look_up(cloud: SandboxCloud, body: dict[str, Any]) -> None:
     match body["kind"]:
         case "disk":
             _server(cloud, str(body["type_"]))
+        case "disabled":
+            known = cloud.identity.subscriptions
+            _known(value, known, "subscription of this sandbox", f"one of {', '.join(known)}")
         case "capacity":
             _known(value, [one.name for one in catalogue()], "region of Azure", "tenantry region list --all")
         case "stuck" | "policy":

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tenantry.sandbox.faults import Faults
 from tenantry.sandbox.kinds import ArmFault, Cloud, Resource
-from tenantry.sandbox.parts.notes import same
+from tenantry.sandbox.parts.notes import same, subscription
 
 __all__ = ["check", "family_and_cores", "usages"]
 
@@ -16,10 +16,10 @@ _CORES: Final = 100  # where no rehearsal says otherwise
 _SKU: Final = re.compile(r"Standard_(?P<series>[A-Z]+)(?P<cores>\d+)(?P<more>[a-z]*)(?:_(?P<version>v\d+))?")
 
 
-def usages(cloud: Cloud, faults: Faults, region: str) -> list[dict[str, Any]]:
-    """Return what is used and allowed: all cores, then those of each family."""
+def usages(cloud: Cloud, faults: Faults, within: str, region: str) -> list[dict[str, Any]]:
+    """Return what a subscription may have and has in a region: all cores, then those of each family."""
     used: dict[str, int] = {"cores": 0, "standardDDSv5Family": 0, "standardEDSv5Family": 0}
-    for one in _servers(cloud, region):
+    for one in _servers(cloud, within, region):
         family, cores = _size(one)
         used["cores"] += cores
         used[family] = used.get(family, 0) + cores
@@ -37,10 +37,11 @@ def usages(cloud: Cloud, faults: Faults, region: str) -> list[dict[str, Any]]:
 
 
 def check(cloud: Cloud, faults: Faults, new: Resource, old: Resource | None) -> None:
-    """Refuse a server that would take its region over the quota."""
+    """Refuse a server that would take its region in its subscription over the quota."""
     if not same(new.type, _SERVER) or not new.body.get("sku"):
         return
-    others = [one for one in _servers(cloud, new.location) if old is None or one.id != old.id]
+    servers = _servers(cloud, subscription(new.id), new.location)
+    others = [one for one in servers if old is None or one.id != old.id]
     wanted = _size(new)[1] + sum(_size(one)[1] for one in others)
     limit = _limit(faults)
     grows = old is None or _size(new)[1] > _size(old)[1]
@@ -52,8 +53,8 @@ def check(cloud: Cloud, faults: Faults, new: Resource, old: Resource | None) -> 
         )
 
 
-def _servers(cloud: Cloud, region: str) -> list[Resource]:
-    return [one for one in cloud.children("", _SERVER) if same(one.location, region)]
+def _servers(cloud: Cloud, within: str, region: str) -> list[Resource]:
+    return [one for one in cloud.children(within, _SERVER) if same(one.location, region)]
 
 
 def _size(server: Resource) -> tuple[str, int]:

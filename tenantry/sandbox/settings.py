@@ -13,6 +13,7 @@ from typing import Any
 __all__ = ["Identity", "Places"]
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_MORE_SUBSCRIPTIONS = ("second",)  # beside the first; their ids follow from its id
 _LEAST, _MOST = 64, 250  # of the second and third number of addresses: far from what people use
 SERVICE = Path("/var/lib/tenantry-sandbox")
 
@@ -30,6 +31,12 @@ class Identity:
     client_id: str
     object_id: str
     client_secret: str = field(repr=False)
+
+    @property
+    def subscriptions(self) -> tuple[str, ...]:
+        """The ids of its subscriptions; the first is the one that clients get when they ask for none."""
+        first = self.subscription_id
+        return first, *(str(uuid.uuid5(uuid.UUID(first), one)) for one in _MORE_SUBSCRIPTIONS)
 
     @property
     def suffix(self) -> str:
@@ -118,6 +125,7 @@ def endpoints(identity: Identity, places: Places, *, pid: int) -> dict[str, Any]
         "ca_file": str(places.authority / "ca.pem"),
         "directory_id": identity.directory_id,
         "subscription_id": identity.subscription_id,
+        "subscription_ids": list(identity.subscriptions),
         "client_id": identity.client_id,
         "object_id": identity.object_id,
         "client_secret_file": str(places.secret_file),

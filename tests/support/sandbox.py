@@ -39,6 +39,11 @@ class Sandbox:
         return f"/subscriptions/{self.told['subscription_id']}"
 
     @property
+    def second(self) -> str:
+        """The second subscription as a resource id."""
+        return f"/subscriptions/{self.told['subscription_ids'][1]}"
+
+    @property
     def scope(self) -> str:
         """What a token for Resource Manager is asked for."""
         return f"{self.told['arm']}/.default"
@@ -60,7 +65,8 @@ class Sandbox:
 
     def assign(self, scope: str, role: str, principal: str = "") -> None:
         """Give a principal, or the operator, a role by the role's GUID."""
-        definition = f"{self.subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"
+        around = "/".join(scope.split("/")[:3])
+        definition = f"{around}/providers/Microsoft.Authorization/roleDefinitions/{role}"
         properties = {
             "roleDefinitionId": definition,
             "principalId": principal or self.told["object_id"],
@@ -111,11 +117,13 @@ class Sandbox:
             "polling_interval": 0,
             "retry_backoff_factor": 0.05,
         }
-        return kind(self.credential(), *(arguments or (self.told["subscription_id"],)), **{**options, **more})
+        if not more.pop("of_no_subscription", False):
+            arguments = arguments or (self.told["subscription_id"],)
+        return kind(self.credential(), *arguments, **{**options, **more})
 
-    def make_group(self, name: str, location: str = "westeurope") -> str:
-        """Make a resource group; return its id."""
-        identity = f"{self.subscription}/resourceGroups/{name}"
+    def make_group(self, name: str, location: str = "westeurope", *, within: str = "") -> str:
+        """Make a resource group, in a subscription; return its id."""
+        identity = f"{within or self.subscription}/resourceGroups/{name}"
         with contextlib.closing(self.arm()) as arm:
             arm.put(identity, GROUPS, {"location": location})
         return identity

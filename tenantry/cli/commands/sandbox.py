@@ -109,6 +109,7 @@ def faults(
     quota N              a region has no more than N cores of PostgreSQL
     disk SERVER PERCENT  the server's disk is so full
     policy TYPE          a policy forbids this type
+    disabled ID          this subscription is disabled: nothing is made or changed in it
     code CODE TYPE       the next PUT (or method of --match) of this type is refused with this code
     list, clear          show what holds; end it
 
@@ -160,7 +161,11 @@ def _records(data: Mapping[str, Any]) -> str:
 
 def _one(data: Mapping[str, Any]) -> str:
     names = ["running", "arm", "login", "ca_file", "subscription_id", "directory_id", "client_id"]
-    head = details([(name, data.get(name)) for name in [*names, "client_secret_file", "now"]])
+    more = [one for one in data["subscription_ids"] if one != data["subscription_id"]]
+    rest = [(name, data.get(name)) for name in ("client_secret_file", "now")]
+    head = details(
+        [*((name, data.get(name)) for name in names), ("more subscriptions", ", ".join(more)), *rest]
+    )
     rows = [{"type": name, "count": count} for name, count in data["resources"].items()]
     return head + ("\n\n" + table(rows, ["type", "count"]) if rows else "")
 

@@ -28,14 +28,17 @@ class RoleAssignments(Kind):
 
     def __init__(self, who: Identity) -> None:
         self._operator = who.object_id
-        self._subscription = f"/subscriptions/{who.subscription_id}"
+        self._subscriptions = [f"/subscriptions/{one}" for one in who.subscriptions]
 
     def resume(self, cloud: Cloud) -> None:
-        """Make the operator the subscription's owner, once: whoever takes that away means it."""
-        if cloud.recall(_MADE_OWNER):
-            return
-        around = f"{self._subscription}/providers/Microsoft.Authorization"
-        name = str(uuid.uuid5(uuid.UUID(OWNER), self._operator))
+        """Make the operator each subscription's owner, once: whoever takes that away means it."""
+        for subscription in self._subscriptions:
+            if not cloud.recall(_MADE_OWNER + subscription):
+                self._make_owner(cloud, subscription)
+
+    def _make_owner(self, cloud: Cloud, subscription: str) -> None:
+        around = f"{subscription}/providers/Microsoft.Authorization"
+        name = str(uuid.uuid5(uuid.UUID(OWNER), self._operator + subscription))
         identity = f"{around}/roleAssignments/{name}"
         body = {
             "id": identity,
@@ -49,7 +52,7 @@ class RoleAssignments(Kind):
         made = Resource(id=identity, type=self.type, name=name, location="", body=body)
         self.put(cloud, made, None)
         cloud.save(made)
-        cloud.remember(_MADE_OWNER, {"id": identity})
+        cloud.remember(_MADE_OWNER + subscription, {"id": identity})
 
     def admit(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
         """Refuse what Azure refuses."""
