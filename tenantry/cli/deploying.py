@@ -38,10 +38,16 @@ def preview_instance(name: str, *, exit_code: bool, workspace: Path | None) -> R
     spec, profile = wiring.spec(name)
     with Progress() as progress:
         progress(Event(text="planning"))  # what the engine plans would read as if it were done
-        found = preview(spec, profile, services=wiring.services(), new=wiring.planned(spec, profile))
+        # Of the events, what the engine plans names a resource; the others say what nobody could look at.
+        services = wiring.services(lambda event: None if event.resource else progress(event))
+        found = preview(spec, profile, services=services, new=wiring.planned(spec, profile))
     return Result(
         command="instance preview",
-        data={"name": name, "changes": [as_change(one) for one in found]},
+        data={
+            "name": name,
+            "subscription": wiring.subscription(spec),
+            "changes": [as_change(one) for one in found],
+        },
         outcome=Outcome.NO if found and exit_code else Outcome.OK,
         exit_code=1 if found and exit_code else 0,
     )

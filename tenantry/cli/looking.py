@@ -40,6 +40,7 @@ def shown(name: str, *, workspace: Path | None) -> Result:
         "state": instance.state,
         "target": instance.target,
         "placement": instance.facts.get("region") or instance.host,
+        "subscription": instance.facts.get("subscription", ""),
         "url": instance.url,
         "isolation": instance.facts.get("isolation", ""),
         "encryption": instance.facts.get("encryption", ""),

@@ -246,6 +246,10 @@ class Wiring:
 
         return is_alive(operation.pid, operation.process_started)
 
+    def subscription(self, spec: InstanceSpec) -> str:
+        """The id of the subscription that an instance lives in or is to live in; "" on a host."""
+        return self.azure.subscription(spec) if spec.target is TargetKind.AZURE else ""
+
     def url(self, spec: InstanceSpec) -> str:
         """The address at which people reach the instance; "" on Azure, which gives it one."""
         if spec.target is TargetKind.AZURE:

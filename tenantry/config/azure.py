@@ -10,10 +10,10 @@ from tenantry.config.kinds import Choice, FilePath, Integer, Text
 from tenantry.config.problems import NOWHERE, Fault, Findings
 from tenantry.model.spec import AzureSettings, CloudName, CredentialKind
 
-__all__ = ["AZURE_RECORD", "GUID_PATTERN", "azure_settings"]
+__all__ = ["AZURE_RECORD", "GUID_PATTERN", "ID", "azure_settings"]
 
 GUID_PATTERN: Final = r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
-_ID: Final = Text(
+ID: Final = Text(
     rule=pattern_rule(
         GUID_PATTERN,
         "must be an id such as 00000000-0000-0000-0000-000000000000",
@@ -43,15 +43,15 @@ _OF_THE_CLOUD: Final = (
 AZURE_RECORD: Final = Record(
     fields=(
         Field("cloud", Choice(CloudName), "Which Azure; sandbox is one on this machine, to rehearse."),
-        Field("subscription", _ID, "Id of the subscription that instances are made in."),
-        Field("directory", _ID, "Id of the directory (tenant) of that subscription."),
+        Field("subscription", ID, "Id of the subscription that instances are made in."),
+        Field("directory", ID, "Id of the directory (tenant) of that subscription."),
         Field(
             "credential",
             Choice(CredentialKind),
             "Who works on it. When left out: what a token_file, a certificate_file or a client_secret_file "
             "says, else the Azure CLI's login.",
         ),
-        Field("client_id", _ID, "Id of the application, or of a user-assigned identity."),
+        Field("client_id", ID, "Id of the application, or of a user-assigned identity."),
         Field("client_secret_file", FilePath(), "Of credential secret: a file that holds it."),
         Field("certificate_file", FilePath(), "Of credential certificate: certificate and key, PEM."),
         Field("token_file", FilePath(), "Of credential workload-identity: the federated token."),

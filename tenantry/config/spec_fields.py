@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Final
 
+from tenantry.config.azure import ID
 from tenantry.config.blocks import Field, ListOf, Record, TableOf
 from tenantry.config.countries import COUNTRIES
 from tenantry.config.formats import (
@@ -151,6 +152,12 @@ _RESIDENCY = Record(
 _AZURE = Record(
     fields=(
         Field("region", Text(rule=_region_fault, choices=_REGIONS), "Region of the instance."),
+        Field(
+            "subscription",
+            ID,
+            "Id of the subscription of the instance, in the workspace's directory; the workspace's when left "
+            "out. It is there already, and an instance that is made stays in its own.",
+        ),
         Field(
             "zone_redundancy", Choice(ZoneRedundancy), "Whether the database has a standby in a second zone."
         ),

@@ -90,6 +90,7 @@ class AzurePlacement:
     """Where an instance lives in Azure, and what is kept how often there."""
 
     region: str = "westeurope"
+    subscription: str = ""  # id; "": the workspace's
     zone_redundancy: ZoneRedundancy = ZoneRedundancy.PREFERRED
     backup_retention_days: int = 7
     geo_redundant_backup: bool = False

@@ -14,6 +14,7 @@ from tenantry.sandbox.answers import Answer, fault_answer
 from tenantry.sandbox.arm_deleted import Deleted
 from tenantry.sandbox.arm_groups import Groups
 from tenantry.sandbox.arm_offers import Offers
+from tenantry.sandbox.arm_policies import Policies
 from tenantry.sandbox.arm_resources import Call, Resources
 from tenantry.sandbox.arm_stacks import Stacks
 from tenantry.sandbox.arm_subscription import Subscription
@@ -47,6 +48,7 @@ class ResourceManager:
         self._subscription = Subscription(cloud, faults)
         self._offers = Offers(cloud, faults)
         self._stacks = Stacks()
+        self._policies = Policies(self._resources, faults)
         self._watched = (Metrics(cloud, cloud.samples), AlertList(cloud))
 
     async def __call__(self, request: Request) -> Response:
@@ -87,7 +89,10 @@ class ResourceManager:
         for watched in self._watched:
             if (answer := watched.answer(call.method, call.path, call.query)) is not None:
                 return answer
-        for part in (self._subscription, self._offers, self._stacks, self._deleted, self._groups):
+        for part in (
+            *(self._subscription, self._offers, self._stacks, self._policies),
+            *(self._deleted, self._groups),
+        ):
             if (answer := part.answer(call)) is not None:
                 return answer
         return self._resources.answer(call)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -99,6 +100,11 @@ class Faults:
                 if fault.kind == kind and fault.concerns(method, type_) and value in ("", fault.value):
                     return fault
         return None
+
+    def every(self, kind: str, *, method: str, type_: str) -> Sequence[Fault]:
+        """Return all faults of a kind that a request would meet, without counting them."""
+        with self._lock:
+            return [one for one in self._faults.values() if one.kind == kind and one.concerns(method, type_)]
 
     def storm(self, method: str, type_: str) -> Response | None:
         """Return the answer of a service that is busy, broken or refuses, if it is to be."""

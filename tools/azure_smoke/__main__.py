@@ -76,10 +76,11 @@ class Smoke:
         """Read every resource of the instance from Resource Manager."""
         wiring = Wiring(self.workspace)
         try:
-            arm, target = wiring.azure.clients.arm, wiring.azure
+            target, instance = wiring.azure, wiring.existing(self.name)
+            arm = target.clients(instance).arm
             versions = {kind.arm_type.lower(): kind.version for kind in TYPES.values()}
             found: dict[str, dict[str, str]] = {}
-            for asset in sorted(target.inventory(wiring.existing(self.name)), key=lambda one: one.id):
+            for asset in sorted(target.inventory(instance), key=lambda one: one.id):
                 version = versions.get(asset.type.lower())
                 body = arm.get(asset.id, version) if version else None
                 if body is not None:
@@ -153,7 +154,7 @@ def allowed_seconds(cap: str, hourly: str) -> float:
 def _allowed(workspace: Path, settings: Mapping[str, str]) -> float | None:
     wiring = Wiring(workspace)
     try:
-        access = wiring.azure.clients.access
+        access = wiring.azure.subscriptions.of(None).access
     finally:
         wiring.register.close()
     if access.cloud.rehearsal:

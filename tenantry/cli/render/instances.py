@@ -38,7 +38,9 @@ def changes(data: Data) -> str:
         {**row, "properties": ", ".join(row["properties"]), "type": row["type"].split(":")[-1]}
         for row in data["changes"]
     ]
-    return table(rows, ["kind", "type", "name", "properties"], empty="no changes")
+    text = table(rows, ["kind", "type", "name", "properties"], empty="no changes")
+    where = data.get("subscription")
+    return f"subscription {where}\n\n{text}" if where else text
 
 
 def deployed(data: Data) -> str:
@@ -56,13 +58,14 @@ def listed(data: Data) -> str:
 
 def shown(data: Data) -> str:
     """Show one instance with its conditions."""
-    database = data["database"]
+    database, subscription = data["database"], data["subscription"]
     head = details(
         [
             ("name", data["name"]),
             ("client", data["client"]),
             ("state", data["state"]),
             ("target", f"{data['target']} ({cell(data['placement'])})"),
+            *([("subscription", subscription)] if subscription else []),
             ("url", data["url"]),
             ("isolation", data["isolation"]),
             ("encryption", data["encryption"]),

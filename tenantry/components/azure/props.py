@@ -23,6 +23,7 @@ __all__ = [
     "SYSTEM_CA_FILE",
     "AzureProps",
     "Suffixes",
+    "marked",
 ]
 
 ADMINISTRATOR = "tenantry_admin"  # of the database server; only the way in of an operation uses it
@@ -30,6 +31,11 @@ APP_ROLE = "app_1"  # the workload's login; made over SQL, not here
 APP_PASSWORD = "database.app.password"  # noqa: S105 - the name of a secret
 STORAGE_PERCENT = 85  # of the server's storage: from here on people are told, and health is not well
 SYSTEM_CA_FILE = "/etc/ssl/certs/ca-certificates.crt"  # of App Service's images, which are Debian
+
+
+def marked(tags: Mapping[str, str], *, rehearsal: bool) -> dict[str, str]:
+    """Return tags with the mark of what is only rehearsed."""
+    return {**tags, **({"rehearsal": "true"} if rehearsal else {})}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +88,7 @@ class AzureProps:
     @property
     def all_tags(self) -> dict[str, str]:
         """The tags of every resource."""
-        return {**self.tags, **({"rehearsal": "true"} if self.rehearsal else {})}
+        return marked(self.tags, rehearsal=self.rehearsal)
 
     @property
     def zone_redundant(self) -> bool:

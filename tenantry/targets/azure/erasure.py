@@ -19,6 +19,7 @@ from tenantry.model.azure_types import TYPES
 from tenantry.model.status import EraseMethod
 from tenantry.ports import Event, Instance, OnEvent
 from tenantry.targets.azure import inventory, residues, storage, values
+from tenantry.targets.azure.clients import Clients
 
 if TYPE_CHECKING:
     from tenantry.targets.azure.target import AzureTarget
@@ -90,8 +91,12 @@ class _Erasure:
         self._instance = instance
 
     @property
+    def _clients(self) -> Clients:
+        return self._target.clients(self._instance)
+
+    @property
     def _arm(self) -> Arm:
-        return self._target.clients.arm
+        return self._clients.arm
 
     @property
     def _names(self) -> AzureNames:
@@ -99,7 +104,7 @@ class _Erasure:
 
     @property
     def _group(self) -> str:
-        return inventory.group_id(self._target.clients.access.subscription_id, self._names)
+        return inventory.group_id(self._clients.access.subscription_id, self._names)
 
     def refuse_foreign(self, _: OnEvent) -> None:
         """Stop at what somebody else put into the group, or locked."""
@@ -139,7 +144,7 @@ class _Erasure:
         if self._arm.get(server, version) is not None:
             self._arm.delete(server, version)
             self._target.record_residue(
-                self._instance, residues.of_server(server, deleted_at=self._target.clients.now())
+                self._instance, residues.of_server(server, deleted_at=self._clients.now())
             )
 
     def delete_site(self, _: OnEvent) -> None:
@@ -152,7 +157,7 @@ class _Erasure:
         account, version = self._one("storage:StorageAccount", self._names.storage)
         if self._arm.get(account, version) is None:
             return
-        for one in storage.emptied(self._arm, account, now=self._target.clients.now(), tell=tell):
+        for one in storage.emptied(self._arm, account, now=self._clients.now(), tell=tell):
             self._target.record_residue(self._instance, one)
 
     def delete_storage(self, _: OnEvent) -> None:
@@ -215,7 +220,7 @@ class _Erasure:
         return self._arm.list(f"{self._group}/providers/{_LOCKS}", "2020-05-01")
 
     def _kept(self) -> Sequence[tuple[inventory.DeletedKind, dict[str, Any]]]:
-        return inventory.kept(self._arm, self._target.clients.access.subscription_id, self._names)
+        return inventory.kept(self._arm, self._clients.access.subscription_id, self._names)
 
     def _one(self, token: str, name: str) -> tuple[str, str]:
         kind = TYPES[f"azure-native:{token}"]

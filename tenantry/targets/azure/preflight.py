@@ -15,7 +15,9 @@ from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES
 from tenantry.model.profile import Service
 from tenantry.model.regions import Region
+from tenantry.targets.azure import policies
 from tenantry.targets.azure.clients import Principal
+from tenantry.targets.azure.reach import usable
 from tenantry.targets.azure.rights import missing_rights
 
 __all__ = ["Wanted", "newest_postgresql", "preflight"]
@@ -32,6 +34,7 @@ class Wanted:
 
     names: AzureNames  # that are to be free
     server_sku: str  # of the database, as Standard_D2ds_v5
+    planned: Sequence[policies.Planned] = ()  # what policies are asked about
 
 
 def preflight(
@@ -42,10 +45,11 @@ def preflight(
     services: frozenset[Service],
     wanted: Wanted | None = None,
     principal: Principal | None = None,
-) -> None:
-    """Look at subscription, rights, providers, region, size, quota and names.
+    directory_id: str = "",
+) -> Sequence[str]:
+    """Look at subscription, rights, providers, region, size, quota, names and policies.
 
-    Not looked at: the subscription's policies; a refusal of theirs is told when it comes.
+    Of a subscription that cannot be used nothing else is told.
 
     Args:
         arm: Resource Manager.
@@ -53,13 +57,18 @@ def preflight(
         region: where the instance is to live.
         services: that the workload needs.
         wanted: by a new instance; None for one that is there already.
-        principal: whose rights are looked at; None: nobody's, where nothing is to be changed.
+        principal: whose rights are looked at; None: nobody's, where they were looked at before.
+        directory_id: that the subscription must belong to; "" where it was looked at before.
+
+    Returns:
+        What could not be looked at, for people.
 
     Raises:
         UnavailableError: something is in the way; every finding is told.
     """
     subscription = f"/subscriptions/{subscription_id}"
     looks: list[Callable[[], Sequence[Problem]]] = [
+        lambda: usable(arm, subscription, principal, directory_id) if directory_id else [],
         lambda: _providers(arm, subscription),
         lambda: _region(arm, subscription, region),
     ]
@@ -70,10 +79,15 @@ def preflight(
     if wanted is not None:
         names = _names(wanted.names, services)
         looks += [partial(_free, arm, subscription, token, name) for token, name in names]
-    with ThreadPoolExecutor(len(looks)) as pool:
-        problems = [one for found in pool.map(_guarded, looks) for one in found]
+    planned = wanted.planned if wanted is not None else ()
+    with ThreadPoolExecutor(len(looks) + len(planned)) as pool:
+        asked = pool.map(partial(policies.ask, arm, subscription), planned)
+        first, *others = pool.map(_guarded, looks)
+        forbidden, notes = policies.findings(subscription, list(asked))
+    problems = first or [one for found in (*others, forbidden) for one in found]
     if problems:
         raise UnavailableError(problems=problems)
+    return notes
 
 
 def newest_postgresql(arm: Arm, subscription_id: str, region: Region) -> str:

@@ -18,10 +18,12 @@ from tenantry.errors import Problem
 from tenantry.model.azure_types import TYPES
 from tenantry.targets.azure.clients import Principal
 
-__all__ = ["NEEDED", "missing_rights"]
+__all__ = ["NEEDED", "POLICY_READER", "missing_rights"]
 
 _VERSION: Final = TYPES["azure-native:authorization:RoleAssignment"].version
 _GROUPS: Final = "/providers/microsoft.management/managementgroups/"
+# To ask what policies forbid. Who lacks it is told so and goes on.
+POLICY_READER: Final = "Microsoft.PolicyInsights/checkPolicyRestrictions/read"
 # An action that stands for those of its kind, and the built-in role that brings them.
 NEEDED: Final[Mapping[str, str]] = {
     "Microsoft.Resources/subscriptions/resourceGroups/write": "Contributor",

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,9 +16,8 @@ from tenantry.adapters.register import SqlRegister
 from tenantry.adapters.vault import FileVault
 from tenantry.components.azure.props import AzureProps
 from tenantry.components.azure.tokens import DATA_TOKENS
-from tenantry.errors import DefectError, RefusedError, SpecError, UnavailableError
-from tenantry.model.azure_names import AzureNames, random_suffix
-from tenantry.model.azure_sizes import AZURE_SIZES
+from tenantry.errors import RefusedError, SpecError, UnavailableError
+from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES, resource_id
 from tenantry.model.lifecycle import State
 from tenantry.model.profile import Profile, Service
@@ -28,6 +27,7 @@ from tenantry.ports import Hold, Instance, Lease, OnEvent, Request
 from tenantry.stacks.instance import azure_program
 from tenantry.targets.azure import (
     backups,
+    deciding,
     deploying,
     entering,
     erasure,
@@ -39,8 +39,8 @@ from tenantry.targets.azure import (
     values,
     way_in,
 )
-from tenantry.targets.azure.clients import Clients, Principal
-from tenantry.targets.azure.clouds import access
+from tenantry.targets.azure.clients import Clients
+from tenantry.targets.azure.subscriptions import Subscriptions
 from tenantry.targets.generated import new_password
 from tenantry.targets.machine_checks import check_master_key, check_room
 
@@ -51,7 +51,6 @@ Native = Callable[[Clients], AbstractContextManager[Mapping[str, int]]]
 _LEAST_ROOM_MIB: Final = 64  # for the engine's state and its history
 _COMPONENTS: Final = "tenantry:azure:"  # type tokens of what components/azure declares
 _STACK_PASSPHRASE: Final = "stack.passphrase"  # noqa: S105 - in a store of its own: it goes last
-_REGION: Final = "azure_region"
 
 
 class AzureTarget:
@@ -76,29 +75,24 @@ class AzureTarget:
         self.workspace = workspace
         self.register = register
         self.vault = vault
+        self.subscriptions = Subscriptions(workspace)
         self._native = native
         self._engines: list[Engine] = []
-
-    @cached_property
-    def clients(self) -> Clients:
-        """The clients of the workspace's subscription."""
-        if self.workspace.azure is None:
-            raise DefectError("a target for Azure in a workspace without it")  # checked before
-        return Clients(access(self.workspace.azure, private=self.workspace.private))
 
     # --- the journeys' side ---
 
     def check(self, spec: InstanceSpec, profile: Profile) -> None:
         """Raise for what Azure cannot hold, and for what preflight finds."""
         self.check_offline(spec, profile)
-        clients = self.clients
+        clients = self.subscriptions.of(self._living(spec.name), spec)
         # The names of one that is there are its own; a new one's are drawn when it is recorded.
         preflight.preflight(
             clients.arm,
             clients.access.subscription_id,
             values.region_of(spec),
             services=profile.services,
-            principal=self._principal,
+            principal=clients.principal,
+            directory_id=clients.access.directory_id,
         )
 
     def check_offline(self, spec: InstanceSpec, profile: Profile) -> None:
@@ -117,9 +111,8 @@ class AzureTarget:
         check_room(
             self.workspace.private, least_mib=_LEAST_ROOM_MIB, hint="make room on the workspace's disk"
         )
-        found = self.register.find(spec.name)
-        living = found if found is not None and found.erased_at is None else None
-        made_in = living.facts.get(_REGION, "") if living else ""
+        living = self._living(spec.name)
+        made_in = living.facts.get(values.REGION, "") if living else ""
         region = values.region_of(spec)
         if made_in and made_in != region.name:
             raise RefusedError(
@@ -128,13 +121,15 @@ class AzureTarget:
                 where=spec.where,
                 code="region-changed",
             )
+        if living is not None:
+            self.subscriptions.refuse_move(spec, living)
 
     def preview(self, request: Request, on_event: OnEvent) -> Sequence[Change]:
         """Return what apply would change. An instance that is not recorded leaves no trace."""
-        request = self._decided(request, record=False)
+        request = self._decided(request, on_event, record=False)
         new = not self._make_engine({}).exists(request.instance.opaque)
         props = self.props(request, secrets=values.made_up_secrets(request.profile) if new else None)
-        with self._engine() as engine:
+        with self._engine(self.clients(request.instance)) as engine:
             changes = engine.preview(
                 request.instance.opaque,
                 azure_program(props),
@@ -146,35 +141,36 @@ class AzureTarget:
 
     def apply(self, request: Request, lease: Lease, on_event: OnEvent) -> Mapping[str, str]:
         """Make the instance what the spec asks for; return observed facts."""
-        request = self._decided(request, record=True, operation=lease.operation.id)
+        request = self._decided(request, on_event, record=True, operation=lease.operation.id)
         instance = request.instance
+        clients = self.clients(instance)
         secrets = values.ensure_secrets(self.vault(instance.opaque), request.profile)
         props = self.props(request, secrets=secrets)
         program = azure_program(props)
-        with self._engine() as engine:
+        with self._engine(clients) as engine:
             for holder in engine.break_lock(instance.opaque):
                 lease.evidence(f"took over the engine's lock of a dead process: {holder}")
             lease.check()
             if request.profile.services & {Service.DATABASE}:
                 # What a killed run left open.
-                way_in.shut(self.clients.arm, self.server_id(instance), lease)
+                way_in.shut(clients.arm, self.server_id(instance), lease)
             lease.intent(f"engine up, stack {instance.opaque}")
             result = engine.up(
                 instance.opaque,
                 program,
                 passphrase=self._passphrase(instance),
                 on_event=on_event,
-                adopt=self._find_made,
+                adopt=partial(_find_made, clients),
             )
         changed = [change for change in result.changes if change.kind is not ChangeKind.SAME]
         lease.evidence(f"engine up: {len(changed)} of {len(result.changes)} resources changed")
-        deploying.finish(self.clients, props, secrets, lease=lease, on_event=on_event)
+        deploying.finish(clients, props, secrets, lease=lease, on_event=on_event)
         self.register.update(instance.name, url=props.url)
-        return {**instance.facts, **deploying.facts(props, self.clients)}
+        return {**instance.facts, **deploying.facts(props, clients)}
 
     def drift(self, request: Request, on_event: OnEvent) -> Sequence[Change]:
         """Return what was changed by hand since the last apply."""
-        with self._engine() as engine:
+        with self._engine(self.clients(request.instance)) as engine:
             if not engine.exists(request.instance.opaque):
                 raise UnavailableError(
                     f"the engine has no record of {request.instance.name} to compare with",
@@ -188,14 +184,15 @@ class AzureTarget:
 
     def probe(self, request: Request) -> Sequence[Condition]:
         """Look at the instance and say how it is."""
+        clients = self.clients(request.instance)
         if not values.is_made(request.instance):
-            return unmade.look(now=self.clients.now())
+            return unmade.look(now=clients.now())
         return observing.look(
-            self.clients,
+            clients,
             self.props(request),
             spec=request.spec,
             born=request.instance.created_at,
-            now=self.clients.now(),
+            now=clients.now(),
             drifted=lambda: [
                 one.name for one in self.drift(request, lambda _: None) if one.kind is not ChangeKind.SAME
             ],
@@ -211,10 +208,11 @@ class AzureTarget:
 
     def back_up(self, request: Request, lease: Lease, on_event: OnEvent) -> Sequence[BackupRecord]:
         """Take an on-demand backup of the database."""
+        clients = self.clients(request.instance)
         return backups.back_up(
-            self.clients.arm,
+            clients.arm,
             self.server_id(request.instance),
-            now=self.clients.now(),
+            now=clients.now(),
             lease=lease,
             on_event=on_event,
         )
@@ -225,12 +223,12 @@ class AzureTarget:
 
     def backups(self, request: Request) -> Sequence[BackupRecord]:
         """Return the backups that the server lists, newest first."""
-        return backups.listed(self.clients.arm, self.server_id(request.instance))
+        return backups.listed(self.clients(request.instance).arm, self.server_id(request.instance))
 
     def logs(self, request: Request, *, process: str, lines: int) -> Sequence[str]:
         """Return the last lines of the site's log. A site has one log for all of its processes."""
         del process
-        return deploying.log_lines(self.clients, self.props(request), lines=lines)
+        return deploying.log_lines(self.clients(request.instance), self.props(request), lines=lines)
 
     def execute(self, request: Request, command: Sequence[str], hold: Hold, on_event: OnEvent) -> int:
         """Run a command with the instance's environment on this machine, over the private way in."""
@@ -242,11 +240,10 @@ class AzureTarget:
 
     def inventory(self, instance: Instance) -> frozenset[Asset]:
         """Return every asset of the instance that a look at Azure shows."""
+        clients = self.clients(instance)
         if not values.is_made(instance):
-            return unmade.inventory(self.clients.arm, self.clients.access.scope, instance.opaque)
-        return inventory.inventory(
-            self.clients.arm, self.clients.access.subscription_id, self.names(instance)
-        )
+            return unmade.inventory(clients.arm, clients.access.scope, instance.opaque)
+        return inventory.inventory(clients.arm, clients.access.subscription_id, self.names(instance))
 
     def erase_steps(self, instance: Instance) -> Sequence[erasure.Step]:
         """Return the steps of erasure, in order."""
@@ -254,12 +251,13 @@ class AzureTarget:
 
     def prove_absent(self, instance: Instance, known: frozenset[Asset]) -> Sequence[Evidence]:
         """Look again at Azure's lists for what was known and for strays."""
-        now = self.clients.now()
+        clients = self.clients(instance)
+        now = clients.now()
         if not values.is_made(instance):
-            return unmade.prove_absent(self.clients.arm, self.clients.access.scope, instance.opaque, now=now)
+            return unmade.prove_absent(clients.arm, clients.access.scope, instance.opaque, now=now)
         return inventory.prove_absent(
-            self.clients.arm,
-            self.clients.access.subscription_id,
+            clients.arm,
+            clients.access.subscription_id,
             self.names(instance),
             known,
             now=now,
@@ -267,20 +265,20 @@ class AzureTarget:
 
     def now(self, instance: Instance) -> datetime:
         """Return the cloud's time."""
-        del instance
-        return self.clients.now()
+        return self.clients(instance).now()
 
     def residues(self, instance: Instance) -> Sequence[Residue]:
         """Look for what Azure keeps of the instance."""
         current = self.register.find(instance.opaque) or instance
+        clients = self.clients(current)
         if not values.is_made(current):
             return []
         return residues.look(
-            self.clients.arm,
-            self.clients.access.subscription_id,
+            clients.arm,
+            clients.access.subscription_id,
             self.names(instance),
             residues.from_text(current.facts.get(residues.FACT, "")),
-            now=self.clients.now(),
+            now=clients.now(),
         )
 
     # --- what the parts of this target share ---
@@ -290,13 +288,21 @@ class AzureTarget:
         for engine in self._engines:
             engine.interrupt()
 
+    def subscription(self, spec: InstanceSpec) -> str:
+        """Return the id of the subscription that an instance lives in or is to live in."""
+        return self.subscriptions.of(self._living(spec.name), spec).access.subscription_id
+
+    def clients(self, instance: Instance) -> Clients:
+        """Return the clients of the subscription that an instance lives in."""
+        return self.subscriptions.of(instance)
+
     def names(self, instance: Instance) -> AzureNames:
         """Return the names of everything that the instance consists of."""
-        return values.names_of(instance, instance.facts.get(_REGION, ""))
+        return values.names_of(instance, instance.facts.get(values.REGION, ""))
 
     def server_id(self, instance: Instance) -> str:
         """Return the id of the database server."""
-        return deploying.server_id(self.clients.access.subscription_id, self.names(instance))
+        return deploying.server_id(self.clients(instance).access.subscription_id, self.names(instance))
 
     def lock_ids(self, instance: Instance) -> frozenset[str]:
         """Return the ids of the locks that the engine made, in lower case."""
@@ -332,74 +338,46 @@ class AzureTarget:
             instance.opaque, facts={**instance.facts, residues.FACT: residues.as_text(found)}
         )
 
-    def _decided(self, request: Request, *, record: bool, operation: str = "") -> Request:
+    def _decided(self, request: Request, on_event: OnEvent, *, record: bool, operation: str = "") -> Request:
         """Return the request with what is decided once for an instance; record it before it is used."""
-        instance = request.instance
-        if values.is_made(instance):
+        clients = self.subscriptions.of(request.instance, request.spec)
+        facts = deciding.missing_facts(clients, request, operation=operation, on_event=on_event)
+        if not facts:
             return request
-        region = values.region_of(request.spec)
-        clients = self.clients
-        facts = {
-            **instance.facts,
-            values.SUFFIX: random_suffix(),
-            values.OPERATION: operation,
-            _REGION: region.name,
-        }
-        if Service.DATABASE in request.profile.services:
-            subscription = clients.access.subscription_id
-            facts[values.VERSION] = preflight.newest_postgresql(clients.arm, subscription, region)
-        instance = dataclasses.replace(instance, facts=facts)
-        # Before it is recorded: where a name is taken, the next run draws another suffix.
-        wanted = preflight.Wanted(
-            names=self.names(instance),
-            server_sku=AZURE_SIZES[request.spec.size].server_sku,
-        )
-        preflight.preflight(
-            clients.arm,
-            clients.access.subscription_id,
-            region,
-            services=request.profile.services,
-            wanted=wanted,
-        )
+        facts = {**request.instance.facts, **facts}
+        instance = dataclasses.replace(request.instance, facts=facts)
         if record:
             instance = self.register.update(instance.name, facts=facts)
         return dataclasses.replace(request, instance=instance)
+
+    def _living(self, name: str) -> Instance | None:
+        found = self.register.find(name)
+        return found if found is not None and found.erased_at is None else None
 
     def props(self, request: Request, *, secrets: Mapping[str, str] | None = None) -> AzureProps:
         """Return what the program of a recorded instance is made from, with its secrets or others."""
         if secrets is None:
             secrets = values.ensure_secrets(self.vault(request.instance.opaque), request.profile)
+        clients = self.clients(request.instance)
         return values.azure_props(
             request,
             workspace=self.workspace,
-            access=self.clients.access,
-            principal=self._principal,
+            access=clients.access,
+            principal=clients.principal,
             secrets=secrets,
         )
-
-    @cached_property
-    def _principal(self) -> Principal:
-        return self.clients.principal
 
     def _with_state(self, request: Request, state: State, lease: Lease, on_event: OnEvent) -> None:
         wanted = dataclasses.replace(request, instance=dataclasses.replace(request.instance, state=state))
         self.apply(wanted, lease, on_event)
-
-    def _find_made(self, token: str, inputs: Mapping[str, object]) -> str:
-        """Return the id of a resource whose create was interrupted, "" if it was not made."""
-        if token not in TYPES:
-            return ""
-        identity = resource_id(token, inputs, self.clients.access.subscription_id)
-        made = self.clients.arm.get(identity, TYPES[token].version)
-        return identity if made is not None else ""
 
     def _passphrase(self, instance: Instance) -> str:
         store = self.stack_vault(instance)
         return store.ensure({_STACK_PASSPHRASE: new_password})[_STACK_PASSPHRASE]
 
     @contextmanager
-    def _engine(self) -> Iterator[Engine]:
-        with self._native(self.clients) as providers:
+    def _engine(self, clients: Clients) -> Iterator[Engine]:
+        with self._native(clients) as providers:
             engine = self._make_engine(providers)
             self._engines.append(engine)
             try:
@@ -423,3 +401,12 @@ class AzureTarget:
 def _real(changes: Sequence[Change]) -> Sequence[Change]:
     """Leave out the components: they only group resources, nothing of them is on Azure."""
     return [change for change in changes if not change.type.startswith(_COMPONENTS)]
+
+
+def _find_made(clients: Clients, token: str, inputs: Mapping[str, object]) -> str:
+    """Return the id of a resource whose create was interrupted, "" if it was not made."""
+    if token not in TYPES:
+        return ""
+    identity = resource_id(token, inputs, clients.access.subscription_id)
+    made = clients.arm.get(identity, TYPES[token].version)
+    return identity if made is not None else ""

@@ -25,6 +25,8 @@ __all__ = [
     "ADMINISTRATOR_PASSWORD",
     "DEPLOY_PASSWORD",
     "OPERATION",
+    "REGION",
+    "SUBSCRIPTION",
     "SUFFIX",
     "VERSION",
     "azure_props",
@@ -33,6 +35,7 @@ __all__ = [
     "made_up_secrets",
     "names_of",
     "region_of",
+    "tags_of",
 ]
 
 ADMINISTRATOR_PASSWORD: Final = "database.administrator.password"  # noqa: S105 - names of secrets
@@ -42,6 +45,8 @@ _OWN: Final = (ADMINISTRATOR_PASSWORD, DEPLOY_PASSWORD, APP_PASSWORD)
 # Facts of an instance, decided once when it is created and kept until it is erased.
 SUFFIX: Final = "azure_suffix"
 OPERATION: Final = "azure_operation"  # that created it
+REGION: Final = "azure_region"
+SUBSCRIPTION: Final = "azure_subscription"
 VERSION: Final = "azure_postgresql"
 
 
@@ -75,6 +80,12 @@ def names_of(instance: Instance, region: str) -> AzureNames:
     return AzureNames.of(client_code(instance.name), region_code(region), instance.facts[SUFFIX])
 
 
+def tags_of(instance: Instance) -> dict[str, str]:
+    """Return the tags of everything that an instance consists of; no personal data."""
+    operation = instance.facts.get(OPERATION, "")
+    return {"instance": instance.opaque, "client": client_code(instance.name), "operation": operation}
+
+
 def azure_props(
     request: Request,
     *,
@@ -89,7 +100,6 @@ def azure_props(
     region = region_of(spec)
     if settings is None or spec.azure is None:
         raise DefectError(f"{spec.name} has no placement on Azure")
-    facts, code = instance.facts, client_code(instance.name)
     return AzureProps(
         instance=spec.name,
         names=names_of(instance, region.name),
@@ -98,7 +108,7 @@ def azure_props(
         placement=spec.azure,
         subscription_id=access.subscription_id,
         directory_id=access.directory_id,
-        tags={"instance": instance.opaque, "client": code, "operation": facts.get(OPERATION, "")},
+        tags=tags_of(instance),
         sizes=AZURE_SIZES[spec.size],
         profile=profile,
         version=spec.version or profile.version,
@@ -117,7 +127,7 @@ def azure_props(
         principal_id=principal.object_id,
         principal_type=principal.kind,
         suffixes=_suffixes(access),
-        postgres_version=facts.get(VERSION, "17"),
+        postgres_version=instance.facts.get(VERSION, "17"),
     )
 
 

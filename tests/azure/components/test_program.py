@@ -17,6 +17,7 @@ from tenantry.model.azure_types import TYPES
 from tenantry.model.residency import AzurePlacement
 from tenantry.sandbox.native.provider import serve
 from tenantry.stacks.instance import azure_program
+from tenantry.targets.azure.deciding import planned_resources
 from tests.azure import arm_types
 from tests.azure.recording import ACCOUNT_KEY, CACHE_KEY, RecordingManager, example_props, token_of
 
@@ -98,6 +99,33 @@ def test_every_body_is_one_that_microsofts_own_types_have(
 
 def test_every_type_of_the_table_has_somebody_elses_description() -> None:
     assert [token for token in TYPES if not arm_types.has_oracle(token)] == []
+
+
+@pytest.mark.parametrize("which", ["sent", "with_pair", "platform"])
+def test_policies_are_asked_about_every_type_with_a_region_as_it_is_made(
+    request: pytest.FixtureRequest, folder: Path, which: str
+) -> None:
+    props = example_props(folder / "w", profile="121-platform" if which == "platform" else "registrations")
+    assert props.pair is not None
+    planned = planned_resources(
+        props.names,
+        props.region,
+        services=props.profile.services,
+        tags=props.all_tags,
+        pair=props.pair.name if which == "with_pair" else "",
+    )
+    made = [
+        (token_of(path), body["location"].lower(), body.get("tags"), path.rpartition("/")[2])
+        for path, body in request.getfixturevalue(which).items()
+        if "location" in body and "/virtualNetworkLinks/" not in path  # a part of a zone
+    ]
+    asked = {(f"azure-native:{one.token}", one.location.lower()) for one in planned}
+    assert {one[:2] for one in made} == asked
+    names = {(token, name) for token, _, _, name in made}
+    unlike = [one for one in planned if one.name and (f"azure-native:{one.token}", one.name) not in names]
+    assert unlike == []
+    assert all(one.tags == props.all_tags for one in planned)
+    assert [name for _, _, tags, name in made if not props.all_tags.items() <= (tags or {}).items()] == []
 
 
 def test_no_setting_of_the_site_is_a_secret(sent: dict[str, dict[str, Any]]) -> None:

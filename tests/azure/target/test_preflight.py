@@ -11,11 +11,16 @@ from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES
 from tenantry.model.profile import Service
 from tenantry.model.regions import Region
+from tenantry.targets.azure.policies import Planned
 from tenantry.targets.azure.preflight import Wanted, newest_postgresql, preflight
 
 _NAMES = AzureNames.of("kenya", "san", "abc234")
 _SERVICES = frozenset({Service.DATABASE, Service.BLOBS})
-_WANTED = Wanted(names=_NAMES, server_sku="Standard_D2ds_v5")
+_WANTED = Wanted(
+    names=_NAMES,
+    server_sku="Standard_D2ds_v5",
+    planned=[Planned(token="keyvault:Vault", location="southafricanorth", tags={})],
+)
 
 
 class _Azure:
@@ -26,6 +31,8 @@ class _Azure:
         self.locations = {"southafricanorth": "Physical"}
         self.versions = ["14", "16", "17"]
         self.taken: set[str] = set()
+        self.forbidden: set[str] = set()
+        self.subscription: dict[str, str] | None = {"state": "Enabled", "tenantId": "d"}
         self.sizes = {"Standard_D2ds_v5": 2, "Standard_E4ds_v5": 4}
         self.used = {"cores": 10, "standardDDSv5Family": 8, "standardEDSv5Family": 12}  # of 12
 
@@ -47,8 +54,21 @@ class _Azure:
             ]
         return [{"name": n, "metadata": {"regionType": kind}} for n, kind in self.locations.items()]
 
+    def get(self, path: str, version: str, **query: str) -> dict[str, Any] | None:
+        return self.subscription
+
     def post(self, path: str, version: str, body: Any = None, **query: str) -> dict[str, Any]:
+        if path.endswith("/checkPolicyRestrictions"):
+            return self._checked(body["resourceDetails"]["resourceContent"]["type"])
         return {"nameAvailable": body["name"] not in self.taken, "message": "it is in deleted state"}
+
+    def _checked(self, type_: str) -> dict[str, Any]:
+        denied = {
+            "policyInfo": {"policyAssignmentId": f"/subscriptions/s/policyAssignments/{type_}"},
+            "evaluationResult": "NonCompliant",
+            "evaluationDetails": {"evaluatedExpressions": [{"expressionKind": "Field", "path": "type"}]},
+        }
+        return {"contentEvaluationResult": {"policyEvaluations": [denied] if type_ in self.forbidden else []}}
 
 
 @pytest.fixture
@@ -101,6 +121,19 @@ def test_a_size_that_the_region_does_not_have_is_refused(azure: _Azure, region: 
 def test_a_quota_without_room_for_the_database_is_refused(azure: _Azure, region: Region, quota: str) -> None:
     azure.used[quota] = 11
     assert _codes(azure, region) == ["quota-exceeded"]
+
+
+def test_a_policy_that_forbids_a_type_is_refused(azure: _Azure, region: Region) -> None:
+    azure.forbidden = {"Microsoft.KeyVault/vaults"}
+    assert _codes(azure, region) == ["request-disallowed-by-policy"]
+
+
+def test_of_a_subscription_that_cannot_be_used_nothing_else_is_told(azure: _Azure, region: Region) -> None:
+    azure.subscription = {"state": "Disabled", "tenantId": "d"}
+    azure.locations = {}
+    with pytest.raises(UnavailableError) as refused:
+        preflight(azure, "s", region, services=_SERVICES, directory_id="d")  # type: ignore[arg-type]
+    assert [one.code for one in refused.value.problems] == ["subscription-disabled"]
 
 
 def test_every_finding_is_told_at_once(azure: _Azure, region: Region) -> None:

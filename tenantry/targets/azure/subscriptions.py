@@ -1,0 +1,76 @@
+"""Which subscription an instance lives in, and the clients of each.
+
+Decided once, when the instance is made, and kept in the register: a workspace
+that names another subscription later takes no instance with it. Not done: making
+a subscription, which is a matter of billing, and moving an instance to another.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cached_property
+
+from tenantry.errors import DefectError, RefusedError
+from tenantry.model.spec import InstanceSpec, Workspace
+from tenantry.ports import Instance
+from tenantry.targets.azure import values
+from tenantry.targets.azure.clients import Clients
+from tenantry.targets.azure.clouds import Access, access
+
+__all__ = ["Subscriptions"]
+
+
+class Subscriptions:
+    """The subscriptions of a workspace's instances, all worked on as the one principal."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._clients: dict[str, Clients] = {}
+
+    def of(self, instance: Instance | None, spec: InstanceSpec | None = None) -> Clients:
+        """Return the clients of an instance's subscription.
+
+        Args:
+            instance: recorded or planned; None: nobody recorded it yet.
+            spec: says where one is to live that is not made yet.
+        """
+        return self._of((self.recorded(instance) if instance else "") or self.wanted(spec))
+
+    def recorded(self, instance: Instance) -> str:
+        """Return the id of the subscription that an instance was made in, "" for one that was not made.
+
+        One of the days when all had the workspace's is there still.
+        """
+        if found := instance.facts.get(values.SUBSCRIPTION):
+            return found
+        return self._default.subscription_id if values.is_made(instance) else ""
+
+    def wanted(self, spec: InstanceSpec | None = None) -> str:
+        """Return the id of the subscription that a new instance is to be made in."""
+        named = spec.azure.subscription if spec is not None and spec.azure is not None else ""
+        return (named or self._default.subscription_id).lower()
+
+    def refuse_move(self, spec: InstanceSpec, instance: Instance) -> None:
+        """Refuse a spec that names another subscription than the instance's own."""
+        named = spec.azure.subscription.lower() if spec.azure is not None else ""
+        made_in = self.recorded(instance) if named else ""
+        if made_in and named != made_in.lower():
+            raise RefusedError(
+                f"{spec.name} lives in the subscription {made_in}; its data do not move by a deploy",
+                hint="write the old subscription or none, or erase the instance and deploy anew",
+                where=spec.where,
+                code="subscription-changed",
+            )
+
+    def _of(self, subscription_id: str) -> Clients:
+        found = self._clients.get(subscription_id)
+        if found is None:
+            here = dataclasses.replace(self._default, subscription_id=subscription_id)
+            found = self._clients.setdefault(subscription_id, Clients(here))
+        return found
+
+    @cached_property
+    def _default(self) -> Access:
+        if self._workspace.azure is None:
+            raise DefectError("a target for Azure in a workspace without it")  # checked before
+        return access(self._workspace.azure, private=self._workspace.private)
