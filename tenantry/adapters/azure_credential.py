@@ -20,8 +20,7 @@ from tenantry.model.spec import CredentialKind
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential
 
-__all__ = ["Renewable", "make_credential", "token"]
-
+__all__ = ["Renewable", "make_credential", "read_secret", "token"]
 
 _MOST_BYTES: Final = 64 * 1024
 
@@ -93,7 +92,7 @@ def make_credential(
     made: TokenCredential
     match kind:
         case CredentialKind.SECRET:
-            secret = _text(_read(client_secret_file, private=True), client_secret_file)
+            secret = read_secret(client_secret_file)
             made = identity.ClientSecretCredential(directory_id, client_id, secret, **common)
         case CredentialKind.CERTIFICATE:
             data = _read(certificate_file, private=True)
@@ -134,6 +133,15 @@ def token(credential: TokenCredential, scope: str) -> str:
             hint="see the block azure in tenantry.yaml: directory, credential and its file",
             code="no-token",
         ) from None
+
+
+def read_secret(path: Path | None) -> str:
+    """Return the secret in a file of ours.
+
+    Raises:
+        UnavailableError: it cannot be read, or holds something else.
+    """
+    return _text(_read(path, private=True), path)
 
 
 def _read(path: Path | None, *, private: bool = False) -> bytes:

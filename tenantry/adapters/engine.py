@@ -71,6 +71,7 @@ class Engine:
         home: Path,
         state_folder: Path,
         providers: Mapping[str, int],
+        environment: Mapping[str, str] | None = None,
         holds_data: HoldsData = lambda _: False,
         project: str = "tenantry",
         parallel: int = 8,
@@ -82,6 +83,7 @@ class Engine:
             home: PULUMI_HOME, of this engine alone.
             state_folder: where the stacks' state lies.
             providers: package name to the port on 127.0.0.1 where it is served.
+            environment: further variables, for providers that the engine starts itself.
             holds_data: says of a type token whether its resources hold client data.
             project: the Pulumi project that the stacks belong to.
             parallel: resource operations at once, per run.
@@ -89,7 +91,9 @@ class Engine:
         self._holds_data = holds_data
         self._parallel = parallel
         self._state = StateFolder(state_folder, home=home, project=project)
-        self._processes = Processes(binary, home=home, folder=state_folder, providers=providers)
+        self._processes = Processes(
+            binary, home=home, folder=state_folder, providers=providers, environment=environment or {}
+        )
 
     # --- operations on a stack ---
 

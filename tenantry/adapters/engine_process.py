@@ -20,12 +20,21 @@ __all__ = ["Processes"]
 class Processes:
     """Runs the engine, several at once for different stacks."""
 
-    def __init__(self, binary: Path, *, home: Path, folder: Path, providers: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        binary: Path,
+        *,
+        home: Path,
+        folder: Path,
+        providers: Mapping[str, int],
+        environment: Mapping[str, str],
+    ) -> None:
         """Prepare to run; arguments as for ``tenantry.adapters.engine.Engine``."""
         self._binary = binary
         self._home = home
         self._folder = folder
         self._providers = dict(providers)
+        self._more = dict(environment)
         self._lock = threading.Lock()
         self._running: dict[subprocess.Popen[str], str] = {}
         self._interrupted: set[str] = set()
@@ -106,6 +115,7 @@ class Processes:
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            **self._more,
         }
 
     def interrupt(self, stack: str | None = None, *, at_once: bool = False) -> None:

@@ -63,17 +63,30 @@ class Fleet:
             *("--region", REGION, *more),
         )
 
-    def deployed(self, name: str, *, profile: str = "registrations") -> dict[str, Any]:
+    def live_in(self, name: str, subscription: str) -> None:
+        """Write a subscription into a spec, by its id as a resource."""
+        file = self.workspace / "instances" / f"{name}.yaml"
+        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = [one for one in lines if not one.startswith("  subscription: ")]
+        lines.insert(lines.index("azure:") + 1, f"  subscription: {subscription.rpartition('/')[2]}")
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def deployed(
+        self, name: str, *, profile: str = "registrations", subscription: str = ""
+    ) -> dict[str, Any]:
         """Write a spec and deploy it; return its row."""
         self.new(name, profile=profile)
+        if subscription:
+            self.live_in(name, subscription)
         answer = self.run("instance", "deploy", name, "--reason", "a test")
         row: dict[str, Any] = answer["data"]["instances"][0]
         return row
 
     def group(self, name: str) -> str:
         """Return the id of an instance's resource group."""
-        prefix = f"/rg-{name}-"
-        listed = self.sandbox.arm().list(f"{self.sandbox.subscription}/resourceGroups", "2024-03-01")
+        arm, prefix = self.sandbox.arm(), f"/rg-{name}-"
+        scopes = (self.sandbox.subscription, self.sandbox.second)
+        listed = [one for scope in scopes for one in arm.list(f"{scope}/resourceGroups", "2024-03-01")]
         return next(str(one["id"]) for one in listed if prefix in one["id"])
 
     def made(self, name: str) -> dict[str, str]:

@@ -104,12 +104,43 @@ def test_what_passes_by_itself_is_waited_for(fleet: Fleet, rwanda: dict[str, Any
             assert fleet.condition("rwanda", "HttpOk")["status"] == "True"
 
 
-def test_a_policy_that_forbids_a_type_is_a_refusal(fleet: Fleet) -> None:
-    fleet.new("togo")
+@pytest.mark.parametrize("verb", ["preview", "deploy"])
+def test_a_policy_that_forbids_a_type_refuses_before_anything_is_made(fleet: Fleet, verb: str) -> None:
+    fleet.new(f"gabon{verb}")
     fleet.sandbox.faults("policy", "Microsoft.Network/virtualNetworks")
+    answer = fleet.run("instance", verb, f"gabon{verb}", expect=69)
+    fleet.sandbox.faults("clear")
+    (problem,) = answer["problems"]
+    assert problem["code"] == "request-disallowed-by-policy"
+    assert "tenantry-rehearsal forbids Microsoft.Network/virtualNetworks" in problem["message"]
+    assert "az policy exemption create" in problem["hint"]
+    assert _groups(fleet, "gabon") == []
+
+
+def test_a_policy_that_nobody_could_ask_about_is_a_refusal_when_it_comes(fleet: Fleet) -> None:
+    fleet.new("togo")
+    fleet.sandbox.faults("policy", "Microsoft.Network/virtualNetworks/subnets")
     answer = fleet.run("instance", "deploy", "togo", "--reason", "a test", expect=77)
     fleet.sandbox.faults("clear")
     assert answer["problems"][0]["code"] == "request-disallowed-by-policy"
+
+
+def _groups(fleet: Fleet, name: str) -> list[str]:
+    listed = fleet.sandbox.arm().list(f"{fleet.sandbox.subscription}/resourceGroups", "2024-03-01")
+    return [one["name"] for one in listed if f"-{name}" in one["name"]]
+
+
+def test_a_subscription_that_cannot_be_used_is_told_with_its_remedy_and_nothing_else(fleet: Fleet) -> None:
+    fleet.new("ghana")
+    fleet.live_in("ghana", fleet.sandbox.second)
+    fleet.sandbox.faults("disabled", fleet.sandbox.second.rpartition("/")[2])
+    disabled = fleet.run("instance", "deploy", "ghana", "--reason", "a test", expect=69)["problems"]
+    fleet.sandbox.faults("clear")
+    fleet.live_in("ghana", str(uuid.uuid4()))
+    unknown = fleet.run("instance", "preview", "ghana", expect=69)["problems"]
+    assert [one["code"] for one in disabled] == ["subscription-disabled"]
+    assert [one["code"] for one in unknown] == ["no-subscription"]
+    assert all(one["hint"] for one in (*disabled, *unknown))
 
 
 def test_a_quota_without_room_refuses_before_anything_is_made(fleet: Fleet) -> None:

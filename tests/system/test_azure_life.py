@@ -27,7 +27,7 @@ def kenya(fleet: Fleet) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Leaving:
-    """An instance that was used and will be erased."""
+    """An instance in a subscription of its own that was used and will be erased."""
 
     made: dict[str, str]  # token by id
     password: str
@@ -35,7 +35,7 @@ class _Leaving:
 
 @pytest.fixture(scope="module")
 def zambia(fleet: Fleet) -> _Leaving:
-    row = fleet.deployed("zambia")
+    row = fleet.deployed("zambia", subscription=fleet.sandbox.second)
     _register(fleet, "zambia", row["url"])
     fleet.run("backup", "create", "zambia", "--reason", "a test")
     return _Leaving(made=fleet.made("zambia"), password=fleet.secret("zambia", "ADMIN_PASSWORD"))
@@ -209,6 +209,28 @@ def test_a_killed_server_is_seen_in_health(fleet: Fleet, kenya: dict[str, Any]) 
         arm.post(f"{server}/start", "2025-08-01")
 
 
+def test_an_instance_lives_in_the_subscription_that_its_spec_names(fleet: Fleet, zambia: _Leaving) -> None:
+    number = fleet.sandbox.second.rpartition("/")[2]
+    assert {one.split("/")[2] for one in zambia.made if one.startswith("/subscriptions/")} == {number}
+    assert fleet.run("instance", "show", "zambia")["data"]["subscription"] == number
+    preview = fleet.run("instance", "preview", "zambia", "--exit-code")["data"]
+    assert (preview["subscription"], preview["changes"]) == (number, [])
+    health = fleet.run("instance", "health", "zambia")["data"]["instances"][0]
+    assert {one["type"]: one["status"] for one in health["conditions"] if one["status"] != "True"} == {}
+
+
+def test_an_instance_that_is_made_does_not_move_to_another_subscription(
+    fleet: Fleet, zambia: _Leaving
+) -> None:
+    assert zambia.made
+    fleet.live_in("zambia", fleet.sandbox.subscription)
+    try:
+        refused = fleet.run("instance", "deploy", "zambia", "--reason", "a test", expect=77)
+    finally:
+        fleet.live_in("zambia", fleet.sandbox.second)
+    assert refused["problems"][0]["code"] == "subscription-changed"
+
+
 def test_what_somebody_else_put_into_the_group_or_locked_stops_the_erasure(
     fleet: Fleet, zambia: _Leaving
 ) -> None:
@@ -229,12 +251,14 @@ def test_what_somebody_else_put_into_the_group_or_locked_stops_the_erasure(
 
 
 def test_an_erased_instance_is_told_with_what_azure_keeps_until_nothing_is_left(
-    fleet: Fleet, zambia: _Leaving
+    fleet: Fleet, kenya: dict[str, Any], zambia: _Leaving
 ) -> None:
+    assert kenya["health"] == "healthy"
     erased = fleet.run("erase", "run", "zambia", "--confirm", "zambia", "--reason", "agreement ended")["data"]
     assert erased["state"] == "erased"
     assert {one["absent"] for one in erased["assets"]} == {True}
     assert fleet.there(zambia.made) == set()
+    assert fleet.condition("kenya", "ResourcesReady")["status"] == "True", "in the other subscription"
     status = fleet.run("erase", "status", "zambia")["data"]
     assert sorted((one["type"].rpartition("/")[2], one["observed"]) for one in status["residues"]) == [
         ("flexibleServers", "unknown"),

@@ -15,7 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tenantry.adapters.azure_arm import Arm, arm_code
+from tenantry.adapters.azure_answers import arm_code
+from tenantry.adapters.azure_arm import Arm
 from tenantry.errors import Problem, TenantryError
 from tenantry.model.azure_types import TYPES
 from tenantry.targets.azure.rights import POLICY_READER

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from tenantry.adapters.azure_arm import Arm, arm_code
+from tenantry.adapters.azure_answers import arm_code
+from tenantry.adapters.azure_arm import Arm
 from tenantry.errors import Problem, TenantryError
 from tenantry.targets.azure.clients import Principal
 

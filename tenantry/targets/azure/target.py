@@ -40,6 +40,7 @@ from tenantry.targets.azure import (
     way_in,
 )
 from tenantry.targets.azure.clients import Clients
+from tenantry.targets.azure.plugin import plugin_environment
 from tenantry.targets.azure.subscriptions import Subscriptions
 from tenantry.targets.generated import new_password
 from tenantry.targets.machine_checks import check_master_key, check_room
@@ -236,7 +237,8 @@ class AzureTarget:
         entering.planned(request.profile, command)  # and before Azure is asked
         secrets = values.ensure_secrets(self.vault(request.instance.opaque), request.profile)
         props = self.props(request, secrets=secrets)
-        return entering.execute(self.clients, props, secrets, command, hold=hold, on_event=on_event)
+        clients = self.clients(request.instance)
+        return entering.execute(clients, props, secrets, command, hold=hold, on_event=on_event)
 
     def inventory(self, instance: Instance) -> frozenset[Asset]:
         """Return every asset of the instance that a look at Azure shows."""
@@ -378,14 +380,17 @@ class AzureTarget:
     @contextmanager
     def _engine(self, clients: Clients) -> Iterator[Engine]:
         with self._native(clients) as providers:
-            engine = self._make_engine(providers)
+            more = {} if providers else plugin_environment(clients.access)
+            engine = self._make_engine(providers, more)
             self._engines.append(engine)
             try:
                 yield engine
             finally:
                 self._engines.remove(engine)
 
-    def _make_engine(self, providers: Mapping[str, int]) -> Engine:
+    def _make_engine(
+        self, providers: Mapping[str, int], environment: Mapping[str, str] | None = None
+    ) -> Engine:
         place: Path = self.workspace.private / "engine"
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Engine(
@@ -393,6 +398,7 @@ class AzureTarget:
             home=place / "home",
             state_folder=place / "state",
             providers=providers,
+            environment=environment,
             holds_data=lambda token: token in DATA_TOKENS,
             parallel=32,  # most of a create is waiting
         )

@@ -1,0 +1,66 @@
+"""What the plugin azure-native is told where the engine starts it: as whom it works, and where.
+
+By its environment, which is built from nothing for the engine. It names the one subscription of
+the instance and the one credential of the workspace; a plugin that chose by itself could work as
+somebody else, or elsewhere. Nothing of it gets into the stack's state.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from tenantry.adapters.azure_credential import read_secret
+from tenantry.model.spec import CloudName, CredentialKind
+from tenantry.targets.azure.clouds import Access
+
+__all__ = ["plugin_environment"]
+
+_CLOUDS: Final[Mapping[CloudName, str]] = {
+    CloudName.PUBLIC: "public",
+    CloudName.GOVERNMENT: "usgovernment",
+    CloudName.CHINA: "china",
+}
+# The Azure CLI is a program of the person who logged in with it.
+_OF_THE_CLI: Final = ("PATH", "HOME", "AZURE_CONFIG_DIR")
+
+
+def plugin_environment(access: Access) -> dict[str, str]:
+    """Return the variables that the plugin reads, the credential among them.
+
+    Raises:
+        UnavailableError: the file of the credential cannot be read.
+    """
+    found = {
+        "ARM_SUBSCRIPTION_ID": access.subscription_id,
+        "ARM_TENANT_ID": access.directory_id,
+        **_cloud(access),
+    }
+    if access.client_id:
+        found["ARM_CLIENT_ID"] = access.client_id
+    match access.credential:
+        case CredentialKind.SECRET:
+            found["ARM_CLIENT_SECRET"] = read_secret(access.client_secret_file)
+        case CredentialKind.CERTIFICATE:
+            found["ARM_CLIENT_CERTIFICATE_PATH"] = str(access.certificate_file)
+        case CredentialKind.WORKLOAD_IDENTITY:
+            found |= {"ARM_USE_OIDC": "true", "ARM_OIDC_TOKEN_FILE_PATH": str(access.token_file)}
+        case CredentialKind.MANAGED_IDENTITY:
+            found["ARM_USE_MSI"] = "true"
+        case CredentialKind.CLI:
+            found |= {name: os.environ[name] for name in _OF_THE_CLI if name in os.environ}
+    return found
+
+
+def _cloud(access: Access) -> dict[str, str]:
+    if access.cloud.name in _CLOUDS:
+        return {"ARM_ENVIRONMENT": _CLOUDS[access.cloud.name]}
+    found = {
+        "ARM_METADATA_HOSTNAME": urlsplit(access.cloud.metadata).netloc,
+        "ARM_DISABLE_INSTANCE_DISCOVERY": "true",
+    }
+    if access.cloud.ca_file is not None:
+        found["SSL_CERT_FILE"] = str(access.cloud.ca_file)
+    return found
