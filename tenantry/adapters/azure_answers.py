@@ -23,6 +23,8 @@ _REMEDIES: Mapping[str, str] = {
     "InvalidAuthenticationToken": "see the block azure in tenantry.yaml: directory and credential",
     "ExpiredAuthenticationToken": "sign in again, or renew what the block azure in tenantry.yaml names",
     "ScopeLocked": "see who locked it; remove the lock only if its owner agrees",
+    "SubscriptionNotFound": "see its id and its directory: az account list --all",
+    "ReadOnlyDisabledSubscription": "see in the portal why the subscription is disabled, and enable it again",
     "RequestDisallowedByPolicy": "ask who keeps the policy of the subscription",
     "MissingSubscriptionRegistration": "register the provider: az provider register --namespace NAME",
     "NoRegisteredProviderFound": "register the provider: az provider register --namespace NAME",
@@ -60,6 +62,11 @@ class Answer:
     status: int
     body: Any  # of JSON; bytes otherwise; None: nothing
     headers: Mapping[str, str]  # names in lower case
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is no such resource. Of a whole subscription that is not seen, nobody knows that."""
+        return self.status == 404 and _told(self)[0] != "SubscriptionNotFound"  # noqa: PLR2004
 
     @property
     def is_busy(self) -> bool:

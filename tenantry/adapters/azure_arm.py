@@ -157,7 +157,7 @@ class Arm:
     def get(self, path: str, version: str, **query: str) -> dict[str, Any] | None:
         """Return a resource, None if there is none."""
         answer = self.call("GET", path, version=version, query=query)
-        if answer.status == 404:  # noqa: PLR2004
+        if answer.is_missing:
             return None
         return self._insist("GET", path, answer).body or {}
 
@@ -167,7 +167,7 @@ class Arm:
         url, one_version, more = path, version, dict(query)
         while url:
             answer = self.call("GET", url, version=one_version, query=more)
-            if answer.status == 404:  # noqa: PLR2004
+            if answer.is_missing:
                 return found
             body = self._insist("GET", path, answer).body or {}
             found += body.get("value", [])
@@ -197,7 +197,7 @@ class Arm:
     def delete(self, path: str, version: str, **query: str) -> bool:
         """Delete a resource; return whether there was one. What is gone is fine."""
         answer = self.call("DELETE", path, version=version, query=query)
-        if answer.status == 404:  # noqa: PLR2004
+        if answer.is_missing:
             return False
         self._wait(self._insist("DELETE", path, answer), path)
         return True

@@ -43,7 +43,11 @@ _OF_THE_CLOUD: Final = (
 AZURE_RECORD: Final = Record(
     fields=(
         Field("cloud", Choice(CloudName), "Which Azure; sandbox is one on this machine, to rehearse."),
-        Field("subscription", ID, "Id of the subscription that instances are made in."),
+        Field(
+            "subscription",
+            ID,
+            "Id of the subscription of the instances, unless a spec names another.",
+        ),
         Field("directory", ID, "Id of the directory (tenant) of that subscription."),
         Field(
             "credential",

@@ -66,3 +66,18 @@ def test_a_credential_that_cannot_be_renewed_is_refused_with_what_to_do(sandbox:
     with pytest.raises(RefusedError) as refused:
         arm.list(f"{sandbox.subscription}/resourceGroups", GROUPS)
     assert "sign in again" in refused.value.hint
+
+
+def test_nothing_is_said_to_be_gone_with_a_subscription_that_is_not_seen(sandbox: Sandbox) -> None:
+    arm, nowhere = sandbox.arm(), f"/subscriptions/{uuid.uuid4()}"
+    group = f"{nowhere}/resourceGroups/rg"
+    asked = (
+        lambda: arm.get(group, GROUPS),
+        lambda: arm.list(f"{nowhere}/resourceGroups", GROUPS),
+        lambda: arm.delete(group, GROUPS),
+    )
+    for ask in asked:
+        with pytest.raises(FailedError) as told:
+            ask()
+        assert told.value.code == "subscription-not-found"
+        assert told.value.hint

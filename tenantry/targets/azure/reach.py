@@ -13,6 +13,7 @@ from tenantry.targets.azure.clients import Principal
 __all__ = ["usable"]
 
 _VERSION: Final = "2022-12-01"
+_UNSEEN: Final = ("AuthorizationFailed", "SubscriptionNotFound")
 # In the others Azure lets nobody make or change anything.
 _WORKING: Final = frozenset({"enabled", "pastdue"})
 
@@ -35,9 +36,9 @@ def usable(arm: Arm, subscription: str, principal: Principal | None, directory_i
     except TenantryError as error:
         if arm_code(error, "InvalidAuthenticationTokenTenant"):
             return [_elsewhere(number, "another directory", directory_id)]
-        if not arm_code(error, "AuthorizationFailed"):
-            raise
-        found = None
+        if any(arm_code(error, one) for one in _UNSEEN):
+            return [_out_of_reach(number, principal)]
+        raise
     if found is None:
         return [_out_of_reach(number, principal)]
     directory = str(found.get("tenantId") or directory_id)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tenantry.errors import RefusedError, TenantryError, UnavailableError
+from tenantry.errors import FailedError, RefusedError, TenantryError, UnavailableError
 from tenantry.targets.azure.clients import Principal
 from tenantry.targets.azure.reach import usable
 
@@ -42,7 +42,15 @@ def test_one_in_which_nothing_can_be_made_is_refused(state: str) -> None:
     assert _code({"state": state, "tenantId": "d"}) == "subscription-disabled"
 
 
-@pytest.mark.parametrize("told", [None, RefusedError("403", code="authorization-failed")])
+@pytest.mark.parametrize(
+    "told",
+    [
+        None,
+        RefusedError("403", code="authorization-failed"),
+        FailedError("404", code="subscription-not-found"),
+    ],
+    ids=["none", "not allowed", "not found"],
+)
 def test_one_that_the_principal_does_not_see_is_refused_with_the_command(told: Any) -> None:
     assert _code(told) == "no-subscription"
     (problem,) = usable(_Azure(told), _HERE, _ME, "d")  # type: ignore[arg-type]
