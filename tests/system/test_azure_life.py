@@ -172,6 +172,13 @@ def test_a_command_inside_that_is_stopped_or_killed_leaves_nothing_open_for_long
     fleet: Fleet, kenya: dict[str, Any]
 ) -> None:
     assert kenya["health"] == "healthy"
+    with _entered(fleet, "/bin/sh", "-c", "echo it ran") as run:
+        assert run.stderr is not None
+        assert "opening" in run.stderr.readline()
+        run.send_signal(signal.SIGINT)
+        out, _ = run.communicate(timeout=120)
+        assert (run.returncode, out) == (130, "")
+    assert fleet.condition("kenya", "Private")["reason"] == "Private"
     with _entered(fleet, "/bin/sh", "-c", "echo $$; exec sleep 300") as run:
         _told(run, 1)
         run.send_signal(signal.SIGTERM)
