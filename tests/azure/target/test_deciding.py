@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+from tenantry.errors import RefusedError, TenantryError
+from tenantry.model.azure_types import TYPES
+from tenantry.model.lifecycle import State
+from tenantry.model.residency import AzurePlacement
+from tenantry.ports import Event, Instance, Request
+from tenantry.targets.azure.deciding import missing_facts
+from tenantry.targets.azure.rights import POLICY_READER
+from tenantry.targets.azure.values import OPERATION, REGION, SUBSCRIPTION, SUFFIX
+from tests.journeys.sweep import spec_and_profile
+
+
+class _Azure:
+    """A subscription that is ready; its policies may not be asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def list(self, path: str, version: str, **query: str) -> Sequence[dict[str, Any]]:
+        self.asked.append(path)
+        if path.endswith("/providers"):
+            spaces = {kind.arm_type.partition("/")[0] for kind in TYPES.values()}
+            return [{"namespace": one, "registrationState": "Registered"} for one in spaces]
+        if path.endswith("/capabilities"):
+            sizes = [{"name": "Standard_D2ds_v5", "vCores": 2}]
+            editions = [{"supportedServerSkus": sizes}]
+            return [{"supportedServerVersions": [{"name": "17"}], "supportedServerEditions": editions}]
+        if path.endswith("/usages"):
+            return []
+        return [{"name": "southafricanorth", "metadata": {"regionType": "Physical"}}]
+
+    def post(self, path: str, version: str, body: Any = None, **query: str) -> dict[str, Any]:
+        self.asked.append(path)
+        if path.endswith("/checkPolicyRestrictions"):
+            error: TenantryError = RefusedError("403: it may not", code="authorization-failed")
+            raise error
+        return {"nameAvailable": True}
+
+
+def _decide(azure: _Azure, facts: Mapping[str, str]) -> tuple[Mapping[str, str], list[str]]:
+    spec, profile = spec_and_profile()
+    spec = dataclasses.replace(spec, azure=AzurePlacement(region="southafricanorth"))
+    instance = Instance(
+        name=spec.name,
+        opaque="tnabc",
+        client="c",
+        target="azure",
+        host="one",
+        state=State.PROVISIONING,
+        profile=profile.name,
+        version="1",
+        url="",
+        uid=None,
+        ports={},
+        generation=1,
+        conditions=(),
+        observed_at=None,
+        created_at=datetime.now(UTC),
+        erased_at=None,
+        last_backup=None,
+        facts=facts,
+    )
+    access = SimpleNamespace(subscription_id="s", cloud=SimpleNamespace(rehearsal=False))
+    clients: Any = SimpleNamespace(arm=azure, access=access)
+    told: list[Event] = []
+    request = Request(spec=spec, profile=profile, instance=instance)
+    found = missing_facts(clients, request, operation="op", on_event=told.append)
+    return found, [one.text for one in told]
+
+
+def test_a_new_instance_gets_its_subscription_region_and_names_once() -> None:
+    facts, _ = _decide(_Azure(), {})
+    assert (facts[SUBSCRIPTION], facts[REGION], facts[OPERATION]) == ("s", "southafricanorth", "op")
+    assert len(facts[SUFFIX]) == 6
+
+
+def test_that_policies_may_not_be_asked_is_told_and_stops_nothing() -> None:
+    facts, told = _decide(_Azure(), {})
+    assert facts
+    assert len(told) == 1
+    assert "unknown" in told[0]
+    assert POLICY_READER in told[0]
+
+
+def test_one_from_before_gets_the_subscription_that_it_lives_in_and_nothing_else() -> None:
+    azure = _Azure()
+    assert _decide(azure, {SUFFIX: "abc234", REGION: "southafricanorth"}) == ({SUBSCRIPTION: "s"}, [])
+    assert azure.asked == []
+
+
+def test_what_is_decided_stays() -> None:
+    azure = _Azure()
+    assert _decide(azure, {SUFFIX: "abc234", REGION: "southafricanorth", SUBSCRIPTION: "x"}) == ({}, [])
+    assert azure.asked == []
