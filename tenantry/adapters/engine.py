@@ -40,7 +40,8 @@ from tenantry import errorline, faults
 from tenantry.adapters.engine_events import Collector, HoldsData
 from tenantry.adapters.engine_plan import judge
 from tenantry.adapters.engine_process import Processes
-from tenantry.adapters.engine_state import FindMade, LockHolder, Resource, StateFolder, process_is_dead
+from tenantry.adapters.engine_state import EngineState, FindMade, LockHolder, Resource, process_is_dead
+from tenantry.adapters.engine_store import Store
 from tenantry.errors import BusyError, DefectError, FailedError, RefusedError, TenantryError, UnavailableError
 from tenantry.model.status import Change, ChangeKind
 from tenantry.ports import Event, OnEvent
@@ -62,7 +63,7 @@ class UpResult:
 
 
 class Engine:
-    """One project of stacks in a state folder. Safe to use from several threads, for different stacks."""
+    """One project of stacks in a store. Safe to use from several threads, for different stacks."""
 
     def __init__(
         self,
@@ -72,6 +73,7 @@ class Engine:
         state_folder: Path,
         providers: Mapping[str, int],
         environment: Mapping[str, str] | None = None,
+        store: Store | None = None,
         holds_data: HoldsData = lambda _: False,
         project: str = "tenantry",
         parallel: int = 8,
@@ -81,18 +83,24 @@ class Engine:
         Args:
             binary: the ``pulumi`` executable.
             home: PULUMI_HOME, of this engine alone.
-            state_folder: where the stacks' state lies.
+            state_folder: where the stacks' settings lie.
             providers: package name to the port on 127.0.0.1 where it is served.
             environment: further variables, for providers that the engine starts itself.
+            store: where the stacks' state lies; None: in the same folder.
             holds_data: says of a type token whether its resources hold client data.
             project: the Pulumi project that the stacks belong to.
             parallel: resource operations at once, per run.
         """
         self._holds_data = holds_data
         self._parallel = parallel
-        self._state = StateFolder(state_folder, home=home, project=project)
+        self._state = EngineState(state_folder, home=home, project=project, store=store)
         self._processes = Processes(
-            binary, home=home, folder=state_folder, providers=providers, environment=environment or {}
+            binary,
+            home=home,
+            folder=state_folder,
+            store=self._state.store,
+            providers=providers,
+            environment=environment or {},
         )
 
     # --- operations on a stack ---
@@ -110,6 +118,7 @@ class Engine:
     ) -> UpResult:
         """Make the stack what the program declares, from a fresh look; create the stack if needed.
 
+        ``passphrase`` is what its secrets are under; "" where the store names a key for them.
         ``adopt`` is for providers that refuse to create what exists: it says of a create
         that was interrupted, by token and inputs, which id it has made ("": none), and
         the resource is taken into the state. Without it such a create is forgotten, and
@@ -171,6 +180,7 @@ class Engine:
         """
         if not self.exists(stack):
             return []
+        self._prepare(stack)
         collector = self._collector(on_event, report_planning=True)
         self._run_program(
             ["refresh", "--preview-only"], stack=stack, passphrase=passphrase, collector=collector
@@ -193,6 +203,7 @@ class Engine:
         """
         if not self.exists(stack):
             return ()
+        self._prepare(stack)
         self._check_free(stack)
         self._state.settle(stack, adopt=True)
         resources = self.resources(stack)
@@ -238,8 +249,8 @@ class Engine:
         locks = self._state.locks(stack)
         return locks[0] if locks else None
 
-    def leftovers(self, stack: str) -> list[Path]:
-        """Return every file and folder of the engine's that carries the stack's name."""
+    def leftovers(self, stack: str) -> list[str]:
+        """Return where anything of the engine's is that carries the stack's name."""
         return self._state.leftovers(stack)
 
     # --- locks and cancelling ---
@@ -260,7 +271,7 @@ class Engine:
             if holder.host != socket.gethostname() or not is_dead(holder.pid, holder.since):
                 raise _busy(stack, holder)
             faults.point("before break lock")
-            holder.path.unlink(missing_ok=True)
+            self._state.store.remove(holder.lock)
             broken.append(holder)
         return broken
 
@@ -275,13 +286,13 @@ class Engine:
 
     @contextlib.contextmanager
     def _aside(self) -> Iterator[Engine]:
-        """Lend an engine like this one with an empty state folder, which is then thrown away."""
+        """Lend an engine like this one with an empty folder and store, which is then thrown away."""
         self._state.prepare()
         with tempfile.TemporaryDirectory(prefix="preview-", dir=self._state.home) as folder:
             engine = copy.copy(self)
-            state = StateFolder(Path(folder), home=self._state.home, project=self._state.project)
+            state = EngineState(Path(folder), home=self._state.home, project=self._state.project)
             engine._state = state  # noqa: SLF001 - a copy of ourselves
-            engine._processes = self._processes.at(Path(folder))  # noqa: SLF001
+            engine._processes = self._processes.at(Path(folder), state.store)  # noqa: SLF001
             yield engine
 
     def _collector(self, on_event: OnEvent, *, report_planning: bool = False) -> Collector:
@@ -305,15 +316,20 @@ class Engine:
         self._state.prepare()
         self._check_free(stack)
         if self.exists(stack):
-            self._state.restore_settings(stack)
+            self._prepare(stack)
             return
-        # Salt without a stack: killed between the two. The passphrase may be another by now.
+        # Settings without a stack: killed between the two. The passphrase or key may be another by now.
         self._state.settings_path(stack).unlink(missing_ok=True)
         self._call(
-            ["stack", "init", "--no-select", "--secrets-provider=passphrase"],
+            ["stack", "init", "--no-select", f"--secrets-provider={self._state.store.secrets_provider}"],
             stack=stack,
             passphrase=passphrase,
         )
+
+    def _prepare(self, stack: str) -> None:
+        """Make what the engine needs here for a stack that is there, made on another machine perhaps."""
+        self._state.prepare()
+        self._state.restore_settings(stack)
 
     def _run_program(
         self,
@@ -372,6 +388,12 @@ class Engine:
         ours = collector.error() if collector else None
         if ours is not None:
             return ours
+        if "secrets (code=" in said:
+            return UnavailableError(
+                f"the key that encrypts stack {stack} cannot be used: {said[-600:]}",
+                hint="see that the key is there and enabled, and that the principal may encrypt and decrypt",
+                code="state-key",
+            )
         if "incorrect passphrase" in said:
             return RefusedError(
                 f"the passphrase of stack {stack} is not the one it was made with",

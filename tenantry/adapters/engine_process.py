@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tenantry import faults
+from tenantry.adapters.engine_store import Store
 from tenantry.errors import UnavailableError
 
 __all__ = ["Processes"]
@@ -26,6 +27,7 @@ class Processes:
         *,
         home: Path,
         folder: Path,
+        store: Store,
         providers: Mapping[str, int],
         environment: Mapping[str, str],
     ) -> None:
@@ -33,16 +35,17 @@ class Processes:
         self._binary = binary
         self._home = home
         self._folder = folder
+        self._store = store
         self._providers = dict(providers)
         self._more = dict(environment)
         self._lock = threading.Lock()
         self._running: dict[subprocess.Popen[str], str] = {}
         self._interrupted: set[str] = set()
 
-    def at(self, folder: Path) -> Processes:
-        """Return the same for another state folder; ``interrupt`` reaches the children of both."""
+    def at(self, folder: Path, store: Store) -> Processes:
+        """Return the same for another folder and store; ``interrupt`` reaches the children of both."""
         other = copy.copy(self)
-        other._folder = folder  # noqa: SLF001 - a copy of ourselves
+        other._folder, other._store = folder, store  # noqa: SLF001 - a copy of ourselves
         return other
 
     def run(self, arguments: Sequence[str], *, stack: str, passphrase: str) -> tuple[int, str]:
@@ -60,20 +63,21 @@ class Processes:
             )
         faults.point(f"before pulumi {arguments[0]}")
         argv = [*_dies_with_us(), str(self._binary), *arguments, f"--stack={stack}", "--non-interactive"]
-        child = subprocess.Popen(
-            [*argv, "--color=never"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            cwd=self._folder,
-            env=self._environment(passphrase),
-            process_group=0,
-            umask=0o077,
-        )
-        with self._registered(child, stack):
-            out, err = child.communicate()
+        with self._store.lent() as lent:
+            child = subprocess.Popen(
+                [*argv, "--color=never"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                cwd=self._folder,
+                env={**self._environment(passphrase), **lent},
+                process_group=0,
+                umask=0o077,
+            )
+            with self._registered(child, stack):
+                out, err = child.communicate()
         faults.point(f"after pulumi {arguments[0]}")
         return child.returncode, out if child.returncode == 0 else f"{err}\n{out}"
 
@@ -107,8 +111,7 @@ class Processes:
             "LC_ALL": "C.UTF-8",
             "TZ": "UTC",
             "PULUMI_HOME": str(self._home),
-            # No sidecar files with checksums: they would only be more to erase.
-            "PULUMI_BACKEND_URL": f"{self._folder.as_uri()}?metadata=skip",
+            "PULUMI_BACKEND_URL": self._store.url,
             "PULUMI_CONFIG_PASSPHRASE": passphrase,
             "PULUMI_DEBUG_COMMANDS": "true",  # lets --event-log be used
             "PULUMI_DEBUG_PROVIDERS": providers,

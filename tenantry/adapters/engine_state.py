@@ -1,13 +1,14 @@
-"""The engine's state folder, read and cleaned without the engine.
+"""The engine's state, read and cleaned without the engine.
 
-    <state>/Pulumi.yaml                                the project
-    <state>/Pulumi.<stack>.yaml                        the salt of the stack's passphrase
-    <state>/.pulumi/stacks/<project>/<stack>.json      the checkpoint (+ .bak, .attrs, .tmp)
-    <state>/.pulumi/history/<project>/<stack>/         one entry and one checkpoint per update
-    <state>/.pulumi/backups/<project>/<stack>/
-    <state>/.pulumi/locks/organization/<project>/<stack>/<id>.json
+    <folder>/Pulumi.yaml                               the project
+    <folder>/Pulumi.<stack>.yaml                       salt or wrapped key of the stack's secrets
+    <store>/.pulumi/stacks/<project>/<stack>.json      the checkpoint (+ .bak, .attrs, .tmp)
+    <store>/.pulumi/history/<project>/<stack>/         one entry and one checkpoint per update
+    <store>/.pulumi/backups/<project>/<stack>/
+    <store>/.pulumi/locks/organization/<project>/<stack>/<id>.json
 
-Stacks are removed by removing their files: unlike ``pulumi stack rm`` that
+The store is the folder itself, or an azblob:// (``tenantry.adapters.engine_store``).
+Stacks are removed by removing their objects: unlike ``pulumi stack rm`` that
 needs no passphrase and can be repeated after a kill at any point. The engine's
 own logs would hold the stack's name too; ``prepare`` keeps it from writing any.
 """
@@ -20,16 +21,17 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tenantry import faults
+from tenantry.adapters.engine_store import FolderStore, Store, named, write_whole
 from tenantry.errors import FailedError, RefusedError, UnavailableError
 
-__all__ = ["FindMade", "LockHolder", "Resource", "StateFolder", "process_is_dead"]
+__all__ = ["EngineState", "FindMade", "LockHolder", "Resource", "process_is_dead"]
 
 FindMade = Callable[[str, Mapping[str, Any]], str]  # type token and inputs → id, "" for none
 
@@ -38,13 +40,13 @@ UNFINISHED = "unfinished"  # as in tenantry.providers.base
 
 @dataclass(frozen=True, kw_only=True)
 class LockHolder:
-    """Who holds the lock of a stack, as the lock file says."""
+    """Who holds the lock of a stack, as the lock says."""
 
     pid: int
     host: str
     user: str
     since: datetime  # UTC
-    path: Path
+    lock: str  # its name in the store
 
     def __str__(self) -> str:
         return f"process {self.pid} of {self.user} on {self.host}, since {self.since:%Y-%m-%d %H:%M:%S} UTC"
@@ -62,14 +64,14 @@ class Resource:
     outputs: dict[str, Any] = field(default_factory=dict)
 
 
-class StateFolder:
-    """The files of one project in a file backend."""
+class EngineState:
+    """What one project has in a store, and its settings in a folder of this machine."""
 
-    def __init__(self, folder: Path, *, home: Path, project: str) -> None:
+    def __init__(self, folder: Path, *, home: Path, project: str, store: Store | None = None) -> None:
         self.folder = folder
         self.home = home
         self.project = project
-        self._pulumi = folder / ".pulumi"
+        self.store: Store = store or FolderStore(folder)
 
     def prepare(self) -> None:
         """Make what the engine needs to run here; repeatable."""
@@ -77,7 +79,9 @@ class StateFolder:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings = self.folder / "Pulumi.yaml"
         if not settings.exists():
-            _write(settings, f"name: {self.project}\nruntime: python\ndescription: instances of tenantry\n")
+            write_whole(
+                settings, f"name: {self.project}\nruntime: python\ndescription: instances of tenantry\n"
+            )
         # The engine logs every run into this folder, under the stack's name. A file in
         # its place makes it go without (pkg/logging: "automatic logging unavailable").
         logs = self.home / "logs"
@@ -85,26 +89,28 @@ class StateFolder:
             shutil.rmtree(logs)
         logs.touch(mode=0o600)
 
-    def checkpoint_path(self, stack: str) -> Path:
-        """The file of the stack's checkpoint."""
-        return self._pulumi / "stacks" / self.project / f"{stack}.json"
+    def checkpoint(self, stack: str) -> str:
+        """The name of the stack's checkpoint."""
+        return f".pulumi/stacks/{self.project}/{stack}.json"
 
     def settings_path(self, stack: str) -> Path:
-        """The file of the stack's settings: the salt of its passphrase."""
+        """The file of the stack's settings: the salt of its passphrase, or its wrapped key."""
         return self.folder / f"Pulumi.{stack}.yaml"
 
     def exists(self, stack: str) -> bool:
         """Say whether the stack is there."""
-        return self.checkpoint_path(stack).exists()
+        return self.store.exists(self.checkpoint(stack))
 
     def restore_settings(self, stack: str) -> None:
-        """Write the stack's settings anew from its checkpoint if they are lost."""
+        """Write the stack's settings anew from its checkpoint if they are lost, or were never here."""
         path = self.settings_path(stack)
         if path.exists():
             return
-        salt = (self._latest(stack).get("secrets_providers") or {}).get("state", {}).get("salt")
-        if salt:
-            _write(path, f"encryptionsalt: {salt}\n")
+        told = (self._latest(stack).get("secrets_providers") or {}).get("state", {})
+        if "salt" in told:
+            write_whole(path, f"encryptionsalt: {told['salt']}\n")
+        elif "encryptedkey" in told:
+            write_whole(path, f"secretsprovider: {told['url']}\nencryptedkey: {told['encryptedkey']}\n")
 
     def resources(self, stack: str) -> list[Resource]:
         """Return the stack's resources, without the stack itself and the engine's providers."""
@@ -126,22 +132,21 @@ class StateFolder:
 
     def locks(self, stack: str) -> list[LockHolder]:
         """Return who holds the stack's lock, oldest first."""
-        folder = self._pulumi / "locks" / "organization" / self.project / stack
         holders = []
-        for path in sorted(folder.glob("*.json")) if folder.is_dir() else []:
-            try:
-                raw = json.loads(path.read_text(encoding="utf-8"))
-            except FileNotFoundError:
+        for name in self.store.names(f".pulumi/locks/organization/{self.project}/{stack}"):
+            text = self.store.read(name) if name.endswith(".json") else None
+            if text is None:
                 continue  # given back meanwhile
-            except ValueError:
-                raw = {}  # killed while it wrote; nobody can have begun under it
+            raw: dict[str, Any] = {}  # killed while it wrote; nobody can have begun under it
+            with contextlib.suppress(ValueError):
+                raw = json.loads(text)
             holders.append(
                 LockHolder(
                     pid=int(raw.get("pid", 0)),
                     host=str(raw.get("hostname", socket.gethostname())),
                     user=str(raw.get("username", "?")),
-                    since=_time(str(raw.get("timestamp", "")), path),
-                    path=path,
+                    since=_time(str(raw.get("timestamp", ""))),
+                    lock=name,
                 )
             )
         return sorted(holders, key=lambda holder: holder.since)
@@ -161,9 +166,9 @@ class StateFolder:
         Returns:
             How many there were.
         """
-        if not self.exists(stack):
-            return 0
         document = self._document(stack)
+        if document is None:
+            return 0
         latest = document["checkpoint"].get("latest") or {}
         pending = latest.pop("pending_operations", None) or []
         creating = _creating(pending)
@@ -176,7 +181,7 @@ class StateFolder:
                 {**raw, "id": UNFINISHED, "outputs": raw.get("inputs") or {}} for raw in begun.values()
             )
         if pending or begun:
-            _write(self.checkpoint_path(stack), json.dumps(document, indent=4))
+            self.store.write(self.checkpoint(stack), json.dumps(document, indent=4))
         return len(creating)
 
     def take_in(self, stack: str, find_made: FindMade) -> int:
@@ -184,9 +189,9 @@ class StateFolder:
 
         It has no outputs: nobody has looked at it yet. The run that follows does.
         """
-        if not self.exists(stack):
-            return 0
         document = self._document(stack)
+        if document is None:
+            return 0
         latest = document["checkpoint"].get("latest") or {}
         pending = (latest.get("pending_operations") or []) + (
             self._before(stack).get("pending_operations") or []
@@ -201,62 +206,74 @@ class StateFolder:
                     found[raw["urn"]] = {**raw, "id": made, "outputs": {}}
         if found:
             latest.setdefault("resources", []).extend(found.values())
-            _write(self.checkpoint_path(stack), json.dumps(document, indent=4))
+            self.store.write(self.checkpoint(stack), json.dumps(document, indent=4))
         return len(found)
 
     def _before(self, stack: str) -> dict[str, Any]:
         """Return what the checkpoint before the present one had; nothing where that cannot be read."""
-        path = self.checkpoint_path(stack)
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            return dict(json.loads(path.with_name(f"{path.name}.bak").read_text())["checkpoint"]["latest"])
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            text = self.store.read(f"{self.checkpoint(stack)}.bak")
+            return dict(json.loads(text or "{}")["checkpoint"]["latest"])
         return {}
 
     def remove(self, stack: str, *, although_full: bool = False) -> None:
-        """Remove all files of the stack, the checkpoint last, and look that none is left.
+        """Remove all that is of the stack, the checkpoint last, and look that none is left.
 
         Raises:
             RefusedError: resources are still in the state.
             FailedError: something of the stack's name is still there.
         """
-        if not although_full and self.exists(stack) and self.resources(stack):
+        resources = [] if although_full else self.resources(stack)
+        if resources:
             raise RefusedError(
-                f"stack {stack} still has {len(self.resources(stack))} resources",
+                f"stack {stack} still has {len(resources)} resources",
                 hint="destroy it first",
                 code="stack-not-empty",
             )
-        checkpoint = self.checkpoint_path(stack)
-        for path in sorted(self.leftovers(stack), key=lambda path: path == checkpoint):
+        checkpoint = self.checkpoint(stack)
+        stored = self.store.having(_word(stack))
+        elsewhere = set(self._local(stack)) - set(map(self.store.where, stored))
+        for path in sorted(elsewhere):
             faults.point("before remove from state")
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+            FolderStore(Path(path).parent).remove(Path(path).name)
+        for name in sorted(stored, key=lambda name: name == checkpoint):
+            faults.point("before remove from state")
+            self.store.remove(name)
         left = self.leftovers(stack)
         if left:
-            names = ", ".join(map(str, left))
-            raise FailedError(f"of stack {stack} these are left: {names}", code="stack-left")
+            raise FailedError(
+                f"of stack {stack} these are left: {', '.join(left)}",
+                hint="see what writes or keeps them, such as soft delete or versions of a storage account; "
+                "then run the same command again",
+                code="stack-left",
+            )
 
-    def leftovers(self, stack: str) -> list[Path]:
-        """Return every file and folder below state and home whose name has the stack's name as a word."""
-        word = re.compile(rf"(?<![a-z0-9-]){re.escape(stack)}(?![a-z0-9-])")
-        return list(_named(self.folder, word)) + list(_named(self.home, word))
+    def leftovers(self, stack: str) -> list[str]:
+        """Return where anything is whose name has the stack's name as a word, kept after a deletion too."""
+        stored = map(self.store.where, self.store.having(_word(stack)))
+        return list(dict.fromkeys([*stored, *self._local(stack)]))
 
-    def _document(self, stack: str) -> dict[str, Any]:
-        path = self.checkpoint_path(stack)
+    def _local(self, stack: str) -> list[str]:
+        word = _word(stack)
+        return [str(path) for top in (self.folder, self.home) for path in named(top, word)]
+
+    def _document(self, stack: str) -> dict[str, Any] | None:
+        """Return the checkpoint, None without one."""
+        name = self.checkpoint(stack)
         try:
-            document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            text = self.store.read(name)
+            document: dict[str, Any] | None = None if text is None else json.loads(text)
         except (OSError, ValueError) as error:
+            what = f"{self.store.where(name)}: {type(error).__name__}"
             raise UnavailableError(
-                f"the state of stack {stack} cannot be read: {path}: {type(error).__name__}",
-                hint="restore the file from a backup of the workspace",
+                f"the state of stack {stack} cannot be read: {what}",
+                hint="restore it from a backup of the workspace",
                 code="state-unreadable",
             ) from error
         return document
 
     def _latest(self, stack: str) -> dict[str, Any]:
-        if not self.exists(stack):
-            return {}
-        return self._document(stack)["checkpoint"].get("latest") or {}
+        return ((self._document(stack) or {}).get("checkpoint") or {}).get("latest") or {}
 
 
 def process_is_dead(pid: int, since: datetime) -> bool:
@@ -289,28 +306,12 @@ def _boot_time() -> float:
     raise FileNotFoundError
 
 
-def _named(top: Path, word: re.Pattern[str]) -> Iterator[Path]:
-    """Yield what has the word in its name; of a folder that has, not what is in it."""
-    for folder, folders, files in os.walk(top):
-        for name in [*folders, *files]:
-            if word.search(name):
-                yield Path(folder) / name
-        folders[:] = [name for name in folders if not word.search(name)]
+def _word(stack: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![a-z0-9-]){re.escape(stack)}(?![a-z0-9-])")
 
 
-def _time(text: str, path: Path) -> datetime:
+def _time(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
     except ValueError:
-        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace a file whole, durably."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+        return datetime.now(UTC)  # the lock was cut short while it was written

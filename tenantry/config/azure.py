@@ -8,9 +8,17 @@ from tenantry.config.blocks import Field, ListOf, Record
 from tenantry.config.formats import EMAIL_PATTERN, email_fault, pattern_rule, url_fault
 from tenantry.config.kinds import Choice, FilePath, Integer, Text
 from tenantry.config.problems import NOWHERE, Fault, Findings
-from tenantry.model.spec import AzureSettings, CloudName, CredentialKind
+from tenantry.model.spec import AzureSettings, CloudName, CredentialKind, TeamState
 
-__all__ = ["AZURE_RECORD", "GUID_PATTERN", "ID", "azure_settings"]
+__all__ = [
+    "ACCOUNT_PATTERN",
+    "AZURE_RECORD",
+    "CONTAINER_PATTERN",
+    "GUID_PATTERN",
+    "ID",
+    "KEY_PATTERN",
+    "azure_settings",
+]
 
 GUID_PATTERN: Final = r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 ID: Final = Text(
@@ -38,6 +46,53 @@ _OF_THE_CLOUD: Final = (
     "client_secret_file",
     "certificate_file",
     "token_file",
+)
+
+ACCOUNT_PATTERN: Final = r"^[a-z0-9]{3,24}$"
+CONTAINER_PATTERN: Final = r"^(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$"
+# With the version: without it, what was encrypted before a rotation cannot be decrypted after it.
+KEY_PATTERN: Final = r"^https://[A-Za-z0-9-]{3,24}\.vault\.[a-z0-9.-]+/keys/[0-9A-Za-z-]{1,127}/[0-9a-f]{32}$"
+
+_STATE: Final = Record(
+    fields=(
+        Field(
+            "account",
+            Text(
+                rule=pattern_rule(ACCOUNT_PATTERN, "must be the name of a storage account: a-z and digits"),
+                pattern=ACCOUNT_PATTERN,
+                most=24,
+            ),
+            "Name of the storage account, without soft delete of blobs and versions.",
+            required=True,
+        ),
+        Field(
+            "container",
+            Text(
+                rule=pattern_rule(
+                    CONTAINER_PATTERN, "must be the name of a container: a-z, digits, inner hyphens"
+                ),
+                pattern=CONTAINER_PATTERN,
+                most=63,
+            ),
+            "Its container, for this workspace alone.",
+            required=True,
+        ),
+        Field(
+            "key",
+            Text(
+                rule=pattern_rule(
+                    KEY_PATTERN,
+                    "must be the URL of a version of a key in a vault",
+                    hint="az keyvault key show --vault-name VAULT --name KEY --query key.kid",
+                ),
+                pattern=KEY_PATTERN,
+                most=300,
+            ),
+            "URL of the version of the RSA key that new stacks' secrets are under.",
+            required=True,
+        ),
+    ),
+    build=TeamState,
 )
 
 AZURE_RECORD: Final = Record(
@@ -74,6 +129,12 @@ AZURE_RECORD: Final = Record(
             "monthly_budget",
             Integer(least=1, most=10**6),
             "Costs of an instance in a month from which Azure tells, in the subscription's currency.",
+        ),
+        Field(
+            "state",
+            _STATE,
+            "Where a team keeps the engine's state; files in the workspace when left out. "
+            "Do not change it while there are instances.",
         ),
     ),
     model=AzureSettings,

@@ -24,6 +24,7 @@ __all__ = [
     "Limits",
     "Size",
     "TargetKind",
+    "TeamState",
     "Tls",
     "TlsMode",
     "Workspace",
@@ -160,6 +161,15 @@ class CredentialKind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TeamState:
+    """Where a team keeps the state of the engine: its own account and vault, made beforehand."""
+
+    account: str  # name of the storage account
+    container: str
+    key: str  # URL of one version of a key; RSA
+
+
+@dataclass(frozen=True, kw_only=True)
 class AzureSettings:
     """The subscription that the workspace's instances live in, and who works on it."""
 
@@ -174,6 +184,7 @@ class AzureSettings:
     emails: tuple[str, ...] = ()  # that alerts go to
     webhook: str = ""
     monthly_budget: int = 0  # per instance, in the subscription's currency; 0: none
+    state: TeamState | None = None  # None: files in the workspace
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -74,6 +74,22 @@ _ROLES: dict[str, tuple[str, list[str], list[str], list[str]]] = {
             "Microsoft.KeyVault/vaults/secrets/readMetadata/action",
         ],
     ),
+    "12338af0-0e69-4776-bea7-57ae8d297424": (
+        "Key Vault Crypto User",
+        [],
+        [],
+        [
+            "Microsoft.KeyVault/vaults/keys/read",
+            "Microsoft.KeyVault/vaults/keys/update/action",
+            "Microsoft.KeyVault/vaults/keys/backup/action",
+            "Microsoft.KeyVault/vaults/keys/encrypt/action",
+            "Microsoft.KeyVault/vaults/keys/decrypt/action",
+            "Microsoft.KeyVault/vaults/keys/wrap/action",
+            "Microsoft.KeyVault/vaults/keys/unwrap/action",
+            "Microsoft.KeyVault/vaults/keys/sign/action",
+            "Microsoft.KeyVault/vaults/keys/verify/action",
+        ],
+    ),
     "ba92f5b4-2d11-453d-a403-e96b0029c9fe": (
         "Storage Blob Data Contributor",
         [
@@ -83,7 +99,13 @@ _ROLES: dict[str, tuple[str, list[str], list[str], list[str]]] = {
             "Microsoft.Storage/storageAccounts/blobServices/generateUserDelegationKey/action",
         ],
         [],
-        ["Microsoft.Storage/storageAccounts/blobServices/containers/blobs/*"],
+        [
+            "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/add/action",
+            "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/delete",
+            "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/move/action",
+            "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read",
+            "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write",
+        ],
     ),
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.keyvault.keys import KeyClient
-from azure.keyvault.keys.crypto import CryptographyClient, KeyWrapAlgorithm
+from azure.keyvault.keys.crypto import CryptographyClient, EncryptionAlgorithm, KeyWrapAlgorithm
 from azure.keyvault.secrets import SecretClient
 from azure.mgmt.keyvault import KeyVaultManagementClient
 
@@ -99,6 +99,22 @@ def test_a_key_wraps_and_unwraps_and_its_private_part_stays_inside(vaults: _Vaul
     crypto = vaults.crypto(key)
     wrapped = crypto.wrap_key(KeyWrapAlgorithm.rsa_oaep_256, b"the data key").encrypted_key
     assert crypto.unwrap_key(KeyWrapAlgorithm.rsa_oaep_256, wrapped).key == b"the data key"
+
+
+def test_a_role_on_one_key_is_for_that_key_alone(vaults: _Vaults) -> None:
+    name = vaults.make(officer=False)
+    group = f"{vaults.sandbox.subscription}/resourceGroups/{vaults.group}"
+    vault = f"{group}/providers/Microsoft.KeyVault/vaults/{name}"
+    for key in ("mine", "other"):
+        body = {"properties": {"kty": "RSA", "keySize": 2048, "keyOps": ["encrypt", "decrypt"]}}
+        vaults.sandbox.arm().put(f"{vault}/keys/{key}", "2023-07-01", body)
+    vaults.sandbox.assign(f"{vault}/keys/mine", "12338af0-0e69-4776-bea7-57ae8d297424")
+    client = vaults.keys(name)
+    crypto = vaults.crypto(client.get_key("mine"))
+    sealed = crypto.encrypt(EncryptionAlgorithm.rsa_oaep_256, b"a data key").ciphertext
+    assert crypto.decrypt(EncryptionAlgorithm.rsa_oaep_256, sealed).plaintext == b"a data key"
+    with pytest.raises(HttpResponseError, match="not authorized"):
+        client.get_key("other")
 
 
 def test_a_disabled_secret_is_listed_and_not_read(vaults: _Vaults) -> None:

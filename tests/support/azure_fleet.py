@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tenantry.adapters.engine_state import StateFolder
+from tenantry.adapters.engine_state import EngineState
 from tenantry.cli.wiring import Wiring
 from tenantry.model.azure_types import TYPES
 from tests.support.sandbox import Sandbox, running_sandbox
@@ -95,7 +95,7 @@ class Fleet:
         try:
             opaque = wiring.existing(name).opaque
             state = wiring.azure.workspace.private / "engine" / "state"
-            found = StateFolder(state, home=state.with_name("home"), project="tenantry").resources(opaque)
+            found = EngineState(state, home=state.with_name("home"), project="tenantry").resources(opaque)
             return {one.id: one.type for one in found if one.type in TYPES}
         finally:
             wiring.register.close()

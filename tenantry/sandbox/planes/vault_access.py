@@ -90,10 +90,13 @@ def check_use(record: Mapping[str, Any], verb: str, now: datetime) -> None:
         )
 
 
-def check_rights(cloud: Cloud, vault: Resource, principal: str, kind: str, operation: str) -> None:
-    """Refuse what neither a role nor an access policy allows."""
+def check_rights(
+    cloud: Cloud, vault: Resource, principal: str, kind: str, operation: str, *, name: str = ""
+) -> None:
+    """Refuse what neither a role nor an access policy allows; a role may be on one object by name, too."""
+    scope = f"{vault.id}/{kind}/{name}" if name else vault.id
     allowed = (
-        _by_role(cloud, vault, principal, kind, operation)
+        _by_role(cloud, scope, principal, kind, operation)
         if vault.properties.get("enableRbacAuthorization")
         else _by_policy(vault, principal, kind, operation)
     )
@@ -117,8 +120,8 @@ def has_private_endpoint(cloud: Cloud, vault: Resource) -> bool:
     )
 
 
-def _by_role(cloud: Cloud, vault: Resource, principal: str, kind: str, operation: str) -> bool:
-    roles = cloud.roles(principal, vault.id)
+def _by_role(cloud: Cloud, scope: str, principal: str, kind: str, operation: str) -> bool:
+    roles = cloud.roles(principal, scope)
     if _ADMINISTRATOR in roles:
         return True
     for role, operations in _MAY[kind].items():

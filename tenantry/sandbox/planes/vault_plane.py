@@ -116,27 +116,27 @@ class _Call:
                 self._may(kind, "list")
                 return _list([self._item(objects, kind, one, record) for one, record, _ in objects.names()])
             case "GET", True, "versions":
-                self._may(kind, "list")
+                self._may(kind, "list", name)
                 return _list(
                     [self._item(objects, kind, name, one, versions=True) for one in objects.versions(name)]
                 )
             case "GET", True, _:
-                self._may(kind, "get")
+                self._may(kind, "get", name)
                 record = objects.find(name, rest)
                 if kind == "secrets":
                     check_enabled(record, "get")
                 return JSONResponse(self._bundle(objects, kind, name, record))
             case "PUT", True, "" if kind == "secrets":
-                self._may(kind, "set")
+                self._may(kind, "set", name)
                 return JSONResponse(self._bundle(objects, kind, name, self._set(objects, name)))
             case "POST", True, "create" if kind == "keys":
-                self._may(kind, "create")
+                self._may(kind, "create", name)
                 return JSONResponse(self._bundle(objects, kind, name, self._create(objects, name)))
             case "PATCH", True, _:
-                self._may(kind, "update")
+                self._may(kind, "update", name)
                 return JSONResponse(self._bundle(objects, kind, name, objects.change(name, rest, self._body)))
             case "DELETE", True, "":
-                self._may(kind, "delete")
+                self._may(kind, "delete", name)
                 note = objects.delete(name, shown=self._hide(kind, name))
                 return JSONResponse(self._deleted_bundle(objects, kind, name, note))
         raise vault_error(400, "BadParameter", f"Method {self._method} does not allow operation.")
@@ -155,14 +155,14 @@ class _Call:
                     ]
                 )
             case "GET", True, "":
-                self._may(kind, "get")
+                self._may(kind, "get", name)
                 return JSONResponse(self._deleted_bundle(objects, kind, name, objects.deleted(name)))
             case "DELETE", True, "":
-                self._may(kind, "purge")
+                self._may(kind, "purge", name)
                 objects.purge(name)
                 return Response(status_code=204)
             case "POST", True, "recover":
-                self._may(kind, "recover")
+                self._may(kind, "recover", name)
                 self._show(kind, name, objects.deleted(name)["deleted"].get("shown"))
                 return JSONResponse(self._bundle(objects, kind, name, objects.recover(name)))
         raise vault_error(400, "BadParameter", f"Method {self._method} does not allow operation.")
@@ -177,8 +177,8 @@ class _Call:
             protected=bool(properties.get("enablePurgeProtection")),
         )
 
-    def _may(self, kind: str, operation: str) -> None:
-        check_rights(self._cloud, self._vault, self._principal, kind, operation)
+    def _may(self, kind: str, operation: str, name: str = "") -> None:
+        check_rights(self._cloud, self._vault, self._principal, kind, operation, name=name)
 
     def _hide(self, kind: str, name: str) -> dict[str, Any] | None:
         """Take an object out of Resource Manager; return what it showed there."""
@@ -217,7 +217,7 @@ class _Call:
         from cryptography.hazmat.primitives import hashes, serialization
         from cryptography.hazmat.primitives.asymmetric import padding
 
-        self._may("keys", verb)
+        self._may("keys", verb, name)
         record = objects.find(name, version)
         check_use(record, verb, self._cloud.now())
         key: Any = serialization.load_pem_private_key(str(record["private"]).encode(), password=None)

@@ -128,7 +128,7 @@ class Vaults(Kind):
         with observed_read(cloud, vault, uri, client=_SITES):
             if not has_private_endpoint(cloud, vault):
                 check_network(vault, _SITES)
-            check_rights(cloud, vault, principal, "secrets", "get")
+            check_rights(cloud, vault, principal, "secrets", "get", name=parts[1])
             version = parts[2] if len(parts) > 2 else ""  # noqa: PLR2004
             record = objects_of(cloud, vault, "secrets").find(parts[1], version)
             check_enabled(record, "get")

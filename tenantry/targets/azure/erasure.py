@@ -38,12 +38,17 @@ def erase_steps(target: AzureTarget, instance: Instance) -> Sequence[Step]:
     """Return the steps for an instance: name, method, act."""
     run = _Erasure(target, instance)
     clear, purge = EraseMethod.CLEAR, EraseMethod.PURGE
-    here: Sequence[Step] = (
-        ("destroy the keys on this machine", purge, lambda _: target.vault(instance.opaque).destroy()),
-        ("remove the stack and its history", purge, lambda _: target.remove_stack(instance)),
-        ("destroy the stack's passphrase", purge, lambda _: target.stack_vault(instance).destroy()),
-    )
-    if not values.is_made(instance):
+    engines = target.engines
+    here: list[Step] = [
+        ("destroy the keys on this machine", purge, lambda _: target.vault(instance.opaque).destroy())
+    ]
+    made = values.is_made(instance)
+    if made or not engines.place:
+        here.append(("remove the stack and its history", purge, lambda _: engines.remove(instance)))
+    if not engines.place:  # a team's key is the team's; what it wrapped goes with the stack
+        passphrase = engines.stack_vault(instance)
+        here.append(("destroy the stack's passphrase", purge, lambda _: passphrase.destroy()))
+    if not made:
         return here
     return (
         ("look for what is not the instance's", clear, run.refuse_foreign),

@@ -46,6 +46,7 @@ def preflight(
     wanted: Wanted | None = None,
     principal: Principal | None = None,
     directory_id: str = "",
+    more: Sequence[Callable[[], Sequence[Problem]]] = (),
 ) -> Sequence[str]:
     """Look at subscription, rights, providers, region, size, quota, names and policies.
 
@@ -59,6 +60,7 @@ def preflight(
         wanted: by a new instance; None for one that is there already.
         principal: whose rights are looked at; None: nobody's, where they were looked at before.
         directory_id: that the subscription must belong to; "" where it was looked at before.
+        more: further looks.
 
     Returns:
         What could not be looked at, for people.
@@ -71,6 +73,7 @@ def preflight(
         lambda: usable(arm, subscription, principal, directory_id) if directory_id else [],
         lambda: _providers(arm, subscription),
         lambda: _region(arm, subscription, region),
+        *more,
     ]
     if principal is not None:
         looks.append(lambda: missing_rights(arm, subscription, principal))

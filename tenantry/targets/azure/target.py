@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from tenantry.adapters import tools
@@ -15,13 +14,12 @@ from tenantry.adapters.engine import Engine
 from tenantry.adapters.register import SqlRegister
 from tenantry.adapters.vault import FileVault
 from tenantry.components.azure.props import AzureProps
-from tenantry.components.azure.tokens import DATA_TOKENS
 from tenantry.errors import RefusedError, SpecError, UnavailableError
 from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES, resource_id
 from tenantry.model.lifecycle import State
 from tenantry.model.profile import Profile, Service
-from tenantry.model.spec import InstanceSpec, Workspace
+from tenantry.model.spec import InstanceSpec, TargetKind, Workspace
 from tenantry.model.status import Asset, BackupRecord, Change, ChangeKind, Condition, Evidence, Residue
 from tenantry.ports import Hold, Instance, Lease, OnEvent, Request
 from tenantry.stacks.instance import azure_program
@@ -29,6 +27,7 @@ from tenantry.targets.azure import (
     backups,
     deciding,
     deploying,
+    engines,
     entering,
     erasure,
     inventory,
@@ -51,7 +50,6 @@ Native = Callable[[Clients], AbstractContextManager[Mapping[str, int]]]
 
 _LEAST_ROOM_MIB: Final = 64  # for the engine's state and its history
 _COMPONENTS: Final = "tenantry:azure:"  # type tokens of what components/azure declares
-_STACK_PASSPHRASE: Final = "stack.passphrase"  # noqa: S105 - in a store of its own: it goes last
 
 
 class AzureTarget:
@@ -78,13 +76,16 @@ class AzureTarget:
         self.vault = vault
         self.subscriptions = Subscriptions(workspace)
         self._native = native
-        self._engines: list[Engine] = []
+        self.engines = engines.Engines(workspace, clients=lambda: self.subscriptions.of(None), vault=vault)
+        self._running: list[Engine] = []
 
     # --- the journeys' side ---
 
     def check(self, spec: InstanceSpec, profile: Profile) -> None:
         """Raise for what Azure cannot hold, and for what preflight finds."""
         self.check_offline(spec, profile)
+        mine = [one for one in self.register.instances() if one.host == self.workspace.host_name]
+        self.engines.refuse_elsewhere([one for one in mine if one.target == TargetKind.AZURE])
         clients = self.subscriptions.of(self._living(spec.name), spec)
         # The names of one that is there are its own; a new one's are drawn when it is recorded.
         preflight.preflight(
@@ -94,6 +95,7 @@ class AzureTarget:
             services=profile.services,
             principal=clients.principal,
             directory_id=clients.access.directory_id,
+            more=self.engines.looks(),
         )
 
     def check_offline(self, spec: InstanceSpec, profile: Profile) -> None:
@@ -128,13 +130,13 @@ class AzureTarget:
     def preview(self, request: Request, on_event: OnEvent) -> Sequence[Change]:
         """Return what apply would change. An instance that is not recorded leaves no trace."""
         request = self._decided(request, on_event, record=False)
-        new = not self._make_engine({}).exists(request.instance.opaque)
+        new = not self.engines.make(request.instance, {}).exists(request.instance.opaque)
         props = self.props(request, secrets=values.made_up_secrets(request.profile) if new else None)
-        with self._engine(self.clients(request.instance)) as engine:
+        with self._engine(request.instance) as engine:
             changes = engine.preview(
                 request.instance.opaque,
                 azure_program(props),
-                passphrase=new_password() if new else self._passphrase(request.instance),
+                passphrase=new_password() if new else self.engines.passphrase(request.instance),
                 on_event=on_event,
                 refresh=not new,
             )
@@ -142,13 +144,13 @@ class AzureTarget:
 
     def apply(self, request: Request, lease: Lease, on_event: OnEvent) -> Mapping[str, str]:
         """Make the instance what the spec asks for; return observed facts."""
-        request = self._decided(request, on_event, record=True, operation=lease.operation.id)
+        request = self._placed(self._decided(request, on_event, record=True, operation=lease.operation.id))
         instance = request.instance
         clients = self.clients(instance)
         secrets = values.ensure_secrets(self.vault(instance.opaque), request.profile)
         props = self.props(request, secrets=secrets)
         program = azure_program(props)
-        with self._engine(clients) as engine:
+        with self._engine(instance) as engine:
             for holder in engine.break_lock(instance.opaque):
                 lease.evidence(f"took over the engine's lock of a dead process: {holder}")
             lease.check()
@@ -159,7 +161,7 @@ class AzureTarget:
             result = engine.up(
                 instance.opaque,
                 program,
-                passphrase=self._passphrase(instance),
+                passphrase=self.engines.passphrase(instance),
                 on_event=on_event,
                 adopt=partial(_find_made, clients),
             )
@@ -171,7 +173,7 @@ class AzureTarget:
 
     def drift(self, request: Request, on_event: OnEvent) -> Sequence[Change]:
         """Return what was changed by hand since the last apply."""
-        with self._engine(self.clients(request.instance)) as engine:
+        with self._engine(request.instance) as engine:
             if not engine.exists(request.instance.opaque):
                 raise UnavailableError(
                     f"the engine has no record of {request.instance.name} to compare with",
@@ -179,7 +181,9 @@ class AzureTarget:
                     code="no-stack",
                 )
             changes = engine.drift(
-                request.instance.opaque, passphrase=self._passphrase(request.instance), on_event=on_event
+                request.instance.opaque,
+                passphrase=self.engines.passphrase(request.instance),
+                on_event=on_event,
             )
         return _real(changes)
 
@@ -287,7 +291,7 @@ class AzureTarget:
 
     def interrupt(self) -> None:
         """Ask the running engine to finish what it does and to start nothing new."""
-        for engine in self._engines:
+        for engine in self._running:
             engine.interrupt()
 
     def subscription(self, spec: InstanceSpec) -> str:
@@ -308,18 +312,8 @@ class AzureTarget:
 
     def lock_ids(self, instance: Instance) -> frozenset[str]:
         """Return the ids of the locks that the engine made, in lower case."""
-        made = self._make_engine({}).resources(instance.opaque)
+        made = self.engines.make(instance, {}).resources(instance.opaque)
         return frozenset(one.id.lower() for one in made if one.type.endswith(":ManagementLockByScope"))
-
-    def stack_vault(self, instance: Instance) -> FileVault:
-        """The store of the stack's passphrase alone: it is destroyed last."""
-        return self.vault(f"{instance.opaque}-stack")
-
-    def remove_stack(self, instance: Instance) -> None:
-        """Remove the stack with its history; what it knew of was deleted and looked for."""
-        engine = self._make_engine({})
-        engine.break_lock(instance.opaque)
-        engine.remove(instance.opaque, although_full=True)
 
     def record_residue(self, instance: Instance, one: Residue) -> None:
         """Keep a residue that no list will show."""
@@ -373,35 +367,26 @@ class AzureTarget:
         wanted = dataclasses.replace(request, instance=dataclasses.replace(request.instance, state=state))
         self.apply(wanted, lease, on_event)
 
-    def _passphrase(self, instance: Instance) -> str:
-        store = self.stack_vault(instance)
-        return store.ensure({_STACK_PASSPHRASE: new_password})[_STACK_PASSPHRASE]
+    def _placed(self, request: Request) -> Request:
+        """Return the request with the place of the engine's state, recorded before it is used."""
+        instance, place = request.instance, self.engines.place
+        self.engines.refuse_elsewhere([instance])
+        if instance.facts.get(engines.FACT, "") == place:
+            return request
+        facts = {**instance.facts, engines.FACT: place}
+        return dataclasses.replace(request, instance=self.register.update(instance.name, facts=facts))
 
     @contextmanager
-    def _engine(self, clients: Clients) -> Iterator[Engine]:
+    def _engine(self, instance: Instance) -> Iterator[Engine]:
+        clients = self.clients(instance)
         with self._native(clients) as providers:
             more = {} if providers else plugin_environment(clients.access)
-            engine = self._make_engine(providers, more)
-            self._engines.append(engine)
+            engine = self.engines.make(instance, providers, more)
+            self._running.append(engine)
             try:
                 yield engine
             finally:
-                self._engines.remove(engine)
-
-    def _make_engine(
-        self, providers: Mapping[str, int], environment: Mapping[str, str] | None = None
-    ) -> Engine:
-        place: Path = self.workspace.private / "engine"
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Engine(
-            tools.find_engine(),
-            home=place / "home",
-            state_folder=place / "state",
-            providers=providers,
-            environment=environment,
-            holds_data=lambda token: token in DATA_TOKENS,
-            parallel=32,  # most of a create is waiting
-        )
+                self._running.remove(engine)
 
 
 def _real(changes: Sequence[Change]) -> Sequence[Change]:

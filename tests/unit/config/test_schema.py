@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tenantry.config import formats
 from tenantry.config import profile as profile_module
-from tenantry.config.azure import GUID_PATTERN
+from tenantry.config.azure import ACCOUNT_PATTERN, CONTAINER_PATTERN, GUID_PATTERN, KEY_PATTERN
 from tenantry.config.kinds import INVALID
 from tenantry.config.reader import parse_document
 from tenantry.config.schema import SCHEMAS, document, reference, schema
@@ -137,6 +137,12 @@ SAMPLES = {
     formats.VARIABLE_PATTERN: ["A", "_", "A9_B", "N" * 127],
     GUID_PATTERN: ["00000000-0000-0000-0000-000000000000", "0A1b2c3d-ABCD-efab-0123-456789abcdef"],
     PROFILE_NAME_PATTERN: ["1", "121-platform", "a" * 40],
+    ACCOUNT_PATTERN: ["abc", "0" * 24, "stteam1"],
+    CONTAINER_PATTERN: ["abc", "a-b", "0" * 63],
+    KEY_PATTERN: [
+        f"https://kv-team.vault.azure.net/keys/engine/{'0' * 32}",
+        f"https://K-9.vault.azure.cn/keys/{'a' * 127}/{'f' * 32}",
+    ],
 }
 
 

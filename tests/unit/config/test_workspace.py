@@ -10,6 +10,7 @@ import pytest
 from tenantry.config import workspace as module
 from tenantry.config.workspace import default_master_key_file, load_workspace, on_tmpfs
 from tenantry.errors import Problem, SpecError
+from tenantry.model.spec import TeamState
 
 SOUND = "tenantry: 1\norganisation: {name: Example Aid, contact: ops@example.org}\n"
 
@@ -144,3 +145,38 @@ def test_a_link_from_memory_to_a_disk_is_a_disk(tmp_path: Path) -> None:
         assert not on_tmpfs(link / "x")
     finally:
         link.unlink()
+
+
+_KEY = "https://kv-team.vault.azure.net/keys/engine/0123456789abcdef0123456789abcdef"
+
+
+def test_a_teams_place_for_the_state_is_read(tmp_path: Path) -> None:
+    state = f"{{account: stteam, container: fleet-state, key: '{_KEY}'}}"
+    (tmp_path / "tenantry.yaml").write_text(SOUND + f"azure: {{cloud: sandbox, state: {state}}}\n")
+    azure = load_workspace(tmp_path).azure
+    assert azure is not None
+    assert azure.state == TeamState(account="stteam", container="fleet-state", key=_KEY)
+
+
+def test_a_teams_place_for_the_state_is_whole_or_not_there(tmp_path: Path) -> None:
+    problems = problems_of(tmp_path, "azure: {cloud: sandbox, state: {account: stteam}}\n")
+    assert [one.code for one in problems] == ["missing-key", "missing-key"]
+    assert {one.message for one in problems} == {
+        "azure.state.container is missing",
+        "azure.state.key is missing",
+    }
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "https://kv-team.vault.azure.net/keys/engine",
+        "https://kv-team.managedhsm.azure.net/keys/engine/0123456789abcdef0123456789abcdef",
+        "azurekeyvault://kv-team.vault.azure.net/keys/engine/0123456789abcdef0123456789abcdef",
+    ],
+    ids=["no version", "managed HSM", "the engine's own words"],
+)
+def test_a_key_that_the_engine_could_not_use_for_good_is_refused(tmp_path: Path, key: str) -> None:
+    state = f"{{account: stteam, container: state, key: '{key}'}}"
+    (problem,) = problems_of(tmp_path, f"azure: {{cloud: sandbox, state: {state}}}\n")
+    assert "az keyvault key show" in problem.hint

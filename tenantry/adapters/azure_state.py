@@ -1,0 +1,201 @@
+"""The state of the engine as blobs of a team's storage account, under a key of a team's vault.
+
+Implements ``tenantry.adapters.engine_store.Store``. Account, container, vault and key are the
+team's own: nothing here makes, changes or deletes them.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from tenantry.errors import RefusedError, TenantryError, UnavailableError
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+__all__ = ["BlobStore"]
+
+_STORAGE: Final = "https://storage.azure.com"  # in every cloud
+_KEPT: Final = ["deleted", "snapshots", "versions"]
+_ROLE: Final = (
+    'give the principal the role "Storage Blob Data Contributor" on the container, and let its address in'
+)
+_HINTS: Final[Mapping[str, str]] = {
+    "ContainerNotFound": "make the container, or mend azure.state in tenantry.yaml",
+    "ResourceNotFound": "make the container, or mend azure.state in tenantry.yaml",
+    "AuthorizationFailure": _ROLE,
+    "AuthorizationPermissionMismatch": _ROLE,
+}
+
+
+class BlobStore:
+    """Blobs in one container; secrets are under a data key per stack, which a key of a vault wraps."""
+
+    def __init__(
+        self,
+        *,
+        account: str,
+        container: str,
+        suffix: str,
+        key: str,
+        credential: TokenCredential,
+        ca_file: Path | None = None,
+    ) -> None:
+        """Make a store; nothing is asked for yet.
+
+        Args:
+            account: name of the storage account.
+            container: that holds the state of this workspace, and nothing else.
+            suffix: what the host names of accounts end in, as blob.core.windows.net.
+            key: URL of a version of the key, as https://NAME.vault.azure.net/keys/KEY/VERSION.
+            credential: of the workspace.
+            ca_file: what HTTPS is verified with; None: the system's authorities.
+        """
+        self._account, self._container, self._suffix = account, container, suffix
+        self._key = urlsplit(key)
+        self._credential, self._ca_file = credential, ca_file
+
+    @property
+    def url(self) -> str:
+        """The container in the engine's words."""
+        return f"azblob://{self._container}?storage_account={self._account}&domain={self._suffix}"
+
+    @property
+    def secrets_provider(self) -> str:
+        """The key in the engine's words."""
+        return f"azurekeyvault://{self._key.netloc}{self._key.path}"
+
+    @contextmanager
+    def lent(self) -> Iterator[Mapping[str, str]]:
+        """Lend the engine tokens of the workspace's principal."""
+        from tenantry.adapters.azure_tokens import token_endpoint
+
+        vaults = f"https://{self._key.netloc.partition('.')[2]}"
+        trust = {} if self._ca_file is None else {"SSL_CERT_FILE": str(self._ca_file)}
+        quiet = {"PULUMI_DIY_BACKEND_NO_LEGACY_WARNING": "true"}  # saves a list per run
+        with token_endpoint(self._credential, (_STORAGE, vaults)) as found:
+            yield {**found, **trust, **quiet}
+
+    def exists(self, name: str) -> bool:
+        """Say whether there is such a blob. A container that is not there is an error, not a no."""
+        with self._told(name), _MissingIsFine():
+            self._blobs.get_blob_client(name).get_blob_properties()
+            return True
+        return False
+
+    def read(self, name: str) -> str | None:
+        """Return the text of a blob."""
+        with self._told(name), _MissingIsFine():
+            raw: bytes = self._blobs.download_blob(name).readall()
+            return raw.decode()
+        return None
+
+    def write(self, name: str, text: str) -> None:
+        """Make or replace a blob."""
+        with self._told(name):
+            self._blobs.upload_blob(name, text.encode(), overwrite=True)
+
+    def names(self, folder: str) -> Sequence[str]:
+        """Return the blobs of a folder."""
+        from azure.storage.blob import BlobPrefix
+
+        with self._told(folder):
+            found = list(self._blobs.walk_blobs(name_starts_with=f"{folder}/"))
+        return sorted(str(one.name) for one in found if not isinstance(one, BlobPrefix))
+
+    def remove(self, name: str) -> None:
+        """Delete a blob with its snapshots."""
+        with self._told(name), _MissingIsFine():
+            self._blobs.delete_blob(name, delete_snapshots="include")
+
+    def having(self, word: re.Pattern[str]) -> Sequence[str]:
+        """Return the blobs, deleted ones that are kept and versions too."""
+        with self._told(self._container):
+            listed = {str(one.name) for one in self._blobs.list_blobs(include=_KEPT)}
+        return sorted(name for name in listed if word.search(name))
+
+    def where(self, name: str) -> str:
+        """Return the address of a blob."""
+        return f"https://{self._account}.{self._suffix}/{self._container}/{name}"
+
+    def check(self) -> None:
+        """Write, read and delete a blob of our own, and look whether Azure keeps anything of it.
+
+        Raises:
+            UnavailableError: the container cannot be reached, or not worked on.
+            RefusedError: what is deleted there is kept, so that no erasure could be true.
+        """
+        # In a folder of its own: with a hierarchical namespace that would be left.
+        folder = f".tenantry-{uuid.uuid4().hex}"
+        name = f"{folder}/look"
+        self.write(name, "tenantry looks whether this container can hold its state\n")
+        self.read(name)
+        self.remove(name)
+        with self._told(name):
+            left = list(self._blobs.list_blobs(name_starts_with=folder, include=_KEPT))
+        if left:
+            raise RefusedError(
+                f"the account {self._account} keeps what is deleted in {self._container}: an erasure could "
+                "not remove an instance's state",
+                hint="take an account without soft delete of blobs, versions and hierarchical namespace: "
+                "az storage account blob-service-properties update --account-name "
+                f"{self._account} --enable-delete-retention false --enable-versioning false",
+                code="state-kept",
+            )
+
+    @cached_property
+    def _blobs(self) -> Any:
+        from azure.storage.blob import ContainerClient
+
+        return ContainerClient(
+            f"https://{self._account}.{self._suffix}",
+            self._container,
+            self._credential,
+            retry_total=4,
+            initial_backoff=1,  # seconds; Azure's client begins with 15
+            connection_verify=True if self._ca_file is None else str(self._ca_file),
+            use_env_settings=self._ca_file is None,
+        )
+
+    @contextmanager
+    def _told(self, name: str) -> Iterator[None]:
+        """Tell Azure's refusals as errors of ours."""
+        from azure.core.exceptions import AzureError
+
+        try:
+            yield
+        except AzureError as error:
+            raise self._error(error, name) from None
+
+    def _error(self, error: Exception, name: str) -> TenantryError:
+        code = _code(error)
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        return UnavailableError(
+            f"{self.where(name)}: {code + ': ' if code else ''}{first}",
+            hint=_HINTS.get(code, "see azure.state in tenantry.yaml, and that the network lets you out"),
+            code="state-unreachable",
+        )
+
+
+class _MissingIsFine:
+    """Goes on after the answer that a blob is not there; a missing container is something else."""
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        """Say whether the error is that answer."""
+        return error is not None and _code(error) == "BlobNotFound"
+
+
+def _code(error: BaseException) -> str:
+    """Return the storage service's own code of an error."""
+    code = getattr(error, "error_code", None)
+    return str(getattr(code, "value", code) or "")

@@ -1,0 +1,144 @@
+"""Where the engine's state lies, and that it is not left behind there."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tenantry.adapters.engine_store import FolderStore
+from tenantry.adapters.vault import FileVault
+from tenantry.errors import RefusedError
+from tenantry.model.lifecycle import State
+from tenantry.model.spec import AzureSettings, CloudName, HostSettings, TeamState, Workspace
+from tenantry.ports import Instance
+from tenantry.targets.azure.clients import Clients
+from tenantry.targets.azure.clouds import access
+from tenantry.targets.azure.engines import FACT, Engines
+from tests.support.sandbox import running_sandbox
+from tests.support.team import Team, make_team
+
+_NAME = ".pulumi/stacks/tenantry/tnexample234.json"
+_INSTANCE = Instance(
+    name="kenya",
+    opaque="tnexample234",
+    client="Red Cross of Kenya",
+    target="azure",
+    host="one",
+    state=State.ACTIVE,
+    profile="registrations",
+    version="1",
+    url="",
+    uid=None,
+    ports={},
+    generation=1,
+    conditions=(),
+    observed_at=None,
+    created_at=datetime(2026, 11, 1, tzinfo=UTC),
+    erased_at=None,
+    last_backup=None,
+)
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    with running_sandbox(tmp_path_factory.mktemp("sandbox") / "fleet") as sandbox:
+        yield make_team(sandbox)
+
+
+def _workspace(folder: Path, state: TeamState | None) -> Workspace:
+    return Workspace(
+        folder=folder,
+        organisation="Example Aid",
+        contact="it@example.org",
+        host_name="one",
+        register_url="",
+        master_key_file=folder / "master.key",
+        host=HostSettings(root=folder, runtime=folder),
+        azure=AzureSettings(cloud=CloudName.SANDBOX, state=state),
+    )
+
+
+def _engines(folder: Path, team: Team, *, state: TeamState | None) -> Engines:
+    settings = AzureSettings(cloud=CloudName.SANDBOX)
+    return Engines(
+        _workspace(folder, state),
+        clients=lambda: Clients(access(settings, private=team.sandbox.private)),
+        vault=lambda opaque: FileVault(
+            folder / ".tenantry/vault", opaque=opaque, master_key_file=folder / "master.key"
+        ),
+    )
+
+
+def _settings(team: Team, **more: str) -> TeamState:
+    return TeamState(**{"account": team.account, "container": team.container, "key": team.key, **more})
+
+
+def _recorded(engines: Engines) -> Instance:
+    return dataclasses.replace(_INSTANCE, facts={FACT: engines.place})
+
+
+def test_a_team_is_refused_while_an_instances_state_is_in_the_workspace(tmp_path: Path, team: Team) -> None:
+    engines = _engines(tmp_path, team, state=_settings(team))
+    engines.refuse_elsewhere([_INSTANCE])
+    FolderStore(tmp_path / ".tenantry/engine/state").write(_NAME, "{}")
+    with pytest.raises(RefusedError, match=r"state of kenya lies in .*/engine") as refused:
+        engines.make(_INSTANCE, {})
+    assert (refused.value.code, "azure.state" in refused.value.hint) == ("state-elsewhere", True)
+
+
+def test_the_workspace_is_refused_while_an_instances_state_is_in_the_account(
+    tmp_path: Path, team: Team
+) -> None:
+    instance = _recorded(_engines(tmp_path, team, state=_settings(team)))
+    engines = _engines(tmp_path, team, state=None)
+    engines.refuse_elsewhere([instance])  # recorded, and never begun
+    team.store().write(_NAME, "{}")
+    try:
+        with pytest.raises(RefusedError, match=f"lies in azblob://{team.account}/state"):
+            engines.refuse_elsewhere([instance])
+    finally:
+        team.store().remove(_NAME)
+
+
+def test_what_is_where_it_was_put_is_not_looked_for_elsewhere(tmp_path: Path, team: Team) -> None:
+    team.store().write(_NAME, "{}")
+    try:
+        engines = _engines(tmp_path, team, state=_settings(team))
+        engines.refuse_elsewhere([_recorded(engines)])
+        assert engines.make(_recorded(engines), {}).exists(_INSTANCE.opaque)
+    finally:
+        team.store().remove(_NAME)
+
+
+def test_a_teams_stack_has_no_passphrase_of_ours(tmp_path: Path, team: Team) -> None:
+    assert _engines(tmp_path, team, state=_settings(team)).passphrase(_INSTANCE) == ""
+    assert not (tmp_path / ".tenantry").exists()
+
+
+def test_preflight_has_the_key_encrypt_and_decrypt(tmp_path: Path, team: Team) -> None:
+    looks = _engines(tmp_path, team, state=_settings(team)).looks()
+    assert [list(look()) for look in looks] == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [
+        ("{vault}/keys/other/" + "0" * 32, "KeyNotFound"),
+        ("https://kv-team.vault.azure.net/keys/engine/" + "0" * 32, "no vault of the cloud"),
+    ],
+    ids=["not there", "another cloud's"],
+)
+def test_preflight_tells_a_key_that_cannot_be_used(tmp_path: Path, team: Team, key: str, why: str) -> None:
+    named = key.format(vault=team.key.partition("/keys/")[0])
+    _, look_at_key = _engines(tmp_path, team, state=_settings(team, key=named)).looks()
+    (problem,) = look_at_key()
+    assert (problem.code, why in problem.message) == ("state-key", True)
+    assert "Key Vault Crypto User" in problem.hint
+
+
+def test_without_a_team_preflight_looks_at_nothing_more(tmp_path: Path, team: Team) -> None:
+    assert list(_engines(tmp_path, team, state=None).looks()) == []

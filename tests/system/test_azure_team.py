@@ -1,0 +1,84 @@
+"""An instance whose engine keeps its state in a team's storage account, through its life."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.azure_fleet import Fleet
+from tests.support.team import Team, make_team
+
+_TENANTRY = Path(sys.executable).with_name("tenantry")
+_WITHOUT = "azure: {cloud: sandbox}\n"
+
+
+@pytest.fixture(scope="module")
+def team(fleet: Fleet) -> Team:
+    return make_team(fleet.sandbox)
+
+
+def _settings(fleet: Fleet, azure: str) -> None:
+    """Write the line azure of tenantry.yaml anew."""
+    path = fleet.workspace / "tenantry.yaml"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(azure if line.startswith("azure:") else line for line in lines))
+
+
+def _named(state: str) -> str:
+    return f"azure: {{cloud: sandbox, state: {state}}}\n"
+
+
+def _killed(fleet: Fleet, point: str, *command: str) -> bool:
+    """Run a command that is killed at a point; say whether it got there."""
+    done = subprocess.run(
+        [str(_TENANTRY), *command, "--workspace", str(fleet.workspace)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, "TENANTRY_FAULT_KILL": point},
+    )
+    assert done.returncode in {-9, 0}, f"{point}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.returncode == -9
+
+
+@pytest.mark.soak
+@pytest.mark.longest
+@pytest.mark.timeout(1800)
+def test_an_instance_lives_with_its_state_in_the_account_and_leaves_no_blob(fleet: Fleet, team: Team) -> None:
+    name = "lesotho"
+    fleet.new(name)
+    deploy = ("instance", "deploy", name, "--reason", "a test")
+    _settings(fleet, _named(team.settings.replace("container: state", "container: nowhere")))
+    refused = fleet.run(*deploy, expect=69)
+    assert "ContainerNotFound" in refused["problems"][0]["message"]
+
+    _settings(fleet, _named(team.settings))
+    assert [_killed(fleet, point, *deploy) for point in ("20", "60")] == [True, True]
+    assert any("/locks/" in blob for blob in team.blobs())
+    row = fleet.run(*deploy)["data"]["instances"][0]
+    assert (row["outcome"], row["health"]) == ("done", "healthy")
+    assert fleet.run("instance", "preview", name, "--exit-code")["data"]["changes"] == []
+    assert fleet.run("instance", "drift", name)["data"]["changes"] == []
+    assert any("/stacks/tenantry/" in blob for blob in team.blobs())
+    assert not (fleet.workspace / ".tenantry/engine/state/.pulumi").exists()
+    assert not list((fleet.workspace / ".tenantry/vault").glob("*-stack.age"))
+
+    erase = ("erase", "run", name, "--confirm", name, "--reason", "a test")
+    _settings(fleet, _WITHOUT)
+    for command in (("instance", "drift", name), deploy, erase):
+        elsewhere = fleet.run(*command, expect=77)
+        assert elsewhere["problems"][0]["code"] == "state-elsewhere"
+
+    _settings(fleet, _named(team.settings))
+    assert _killed(fleet, "2:before remove from state", *erase)
+    erased = fleet.run(*erase)["data"]
+    assert erased["state"] == "erased"
+    assert {one["absent"] for one in erased["assets"]} == {True}
+    assert team.blobs() == [".pulumi/meta.yaml"]
+    assert not list((fleet.workspace / ".tenantry/engine").rglob("Pulumi.*.yaml"))
+    assert fleet.run("journal", "verify")["status"] == "ok"
