@@ -14,6 +14,8 @@ from tests.support.team import Team, make_team
 
 _TENANTRY = Path(sys.executable).with_name("tenantry")
 _WITHOUT = "azure: {cloud: sandbox}\n"
+# Counted from the start of each run, which looks at policies first.
+_IN_A_DEPLOY = ("40", "90", "110", "60")
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +60,11 @@ def test_an_instance_lives_with_its_state_in_the_account_and_leaves_no_blob(flee
     assert "ContainerNotFound" in refused["problems"][0]["message"]
 
     _settings(fleet, _named(team.settings))
-    assert [_killed(fleet, point, *deploy) for point in ("20", "60")] == [True, True]
-    assert any("/locks/" in blob for blob in team.blobs())
+    locked = []
+    for point in _IN_A_DEPLOY:
+        assert _killed(fleet, point, *deploy)
+        locked.append(any("/locks/" in blob for blob in team.blobs()))
+    assert any(locked), "no kill struck while the engine ran"
     row = fleet.run(*deploy)["data"]["instances"][0]
     assert (row["outcome"], row["health"]) == ("done", "healthy")
     assert fleet.run("instance", "preview", name, "--exit-code")["data"]["changes"] == []
