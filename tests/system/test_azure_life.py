@@ -120,6 +120,21 @@ def test_a_change_by_hand_is_drift_until_the_next_deploy(fleet: Fleet, kenya: di
     assert fleet.run("instance", "drift", "kenya")["data"]["changes"] == []
 
 
+def test_an_instance_does_not_move_to_another_region_by_a_deploy(fleet: Fleet, kenya: dict[str, Any]) -> None:
+    assert kenya["health"] == "healthy"
+    spec = fleet.workspace / "instances" / "kenya.yaml"
+    text = spec.read_text()
+    assert REGION in text
+    spec.write_text(text.replace(REGION, "westeurope"))
+    try:
+        for command in (("instance", "deploy"), ("instance", "preview"), ("spec", "validate")):
+            problem = fleet.run(*command, "kenya", expect=77)["problems"][0]
+            assert (problem["code"], problem["where"]) == ("region-changed", "instances/kenya.yaml")
+            assert REGION in problem["message"]
+    finally:
+        spec.write_text(text)
+
+
 # Asks the database as whoever the environment says, tells that it did, and waits for a line.
 _ASK = (
     "PGPASSWORD=$DATABASE_PASSWORD psql -XAtw -c 'select current_user' "
