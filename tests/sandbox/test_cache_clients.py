@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -153,3 +154,14 @@ def test_a_deleted_cluster_is_gone_at_once_and_so_is_its_host_name(caches: _Cach
         caches.client.redis_enterprise.get(caches.group, cluster.name)
     with caches.open(cluster, key) as client, pytest.raises(redis.ConnectionError):
         client.ping()
+
+
+def test_a_cluster_takes_its_redis_with_it(caches: _Caches) -> None:
+    folders = caches.sandbox.disk / "parts" / "caches"
+    before = set(folders.iterdir())
+    cluster = caches.make()
+    (made,) = set(folders.iterdir()) - before
+    pid = int((made / "process").read_text().split()[0])
+    caches.client.redis_enterprise.begin_delete(caches.group, cluster.name).result()
+    assert not made.exists()
+    assert not Path("/proc", str(pid)).exists()

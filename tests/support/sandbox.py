@@ -140,7 +140,20 @@ def running_sandbox(workspace: Path) -> Iterator[Sandbox]:
         told = json.loads((workspace / ".tenantry" / "sandbox" / "endpoints.json").read_text())
         yield Sandbox(workspace=workspace, told=told)
     finally:
+        disk = Sandbox(workspace=workspace, told={}).disk
         run(workspace, "sandbox", "reset")
+    assert still_running(disk) == [], "something of the sandbox outlived its reset"
+
+
+def still_running(folder: Path) -> list[str]:
+    """Return the command lines that name a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            words = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if f"{folder}/" in words:
+                found.append(words)
+    return found
 
 
 def run(workspace: Path, *arguments: str) -> dict[str, Any]:

@@ -47,6 +47,9 @@ class CacheClusters(Kind):
 
     type = _CLUSTER
 
+    def __init__(self, databases: CacheDatabases) -> None:
+        self._databases = databases
+
     def admit(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
         """Refuse one without a size."""
         del cloud, old
@@ -64,6 +67,11 @@ class CacheClusters(Kind):
             resourceState="Running",
             redundancyMode="LR" if new.properties["highAvailability"] == "Enabled" else "None",
         )
+
+    def delete(self, cloud: Cloud, resource: Resource) -> None:
+        """End the Redis behind it: a resource below another goes without being asked."""
+        for one in cloud.children(resource.id, self._databases.type):
+            self._databases.delete(cloud, one)
 
     def get(self, cloud: Cloud, resource: Resource) -> None:
         """Tell of its private endpoints."""
@@ -235,7 +243,8 @@ class CacheDatabases(Kind):
 
 def kinds(issue: Issue) -> list[Kind]:
     """Return the clusters and their databases."""
-    return [CacheClusters(), CacheDatabases(issue)]
+    databases = CacheDatabases(issue)
+    return [CacheClusters(databases), databases]
 
 
 def _admits(cloud: Cloud, cluster_id: str, peer: Peer) -> bool:
