@@ -41,7 +41,6 @@ def facts(props: AzureProps, clients: Clients) -> Mapping[str, str]:
         "encryption": "customer-managed key",
         "isolation": "resource group, virtual network, private endpoints",
         "region": props.region.name,
-        "subscription": props.subscription_id,
         "resource_group": props.names.resource_group,
         "ca_file": str(clients.access.cloud.ca_file or ""),
     }

@@ -46,7 +46,7 @@ _OWN: Final = (ADMINISTRATOR_PASSWORD, DEPLOY_PASSWORD, APP_PASSWORD)
 SUFFIX: Final = "azure_suffix"
 OPERATION: Final = "azure_operation"  # that created it
 REGION: Final = "azure_region"
-SUBSCRIPTION: Final = "azure_subscription"
+SUBSCRIPTION: Final = "subscription"  # told to people, too
 VERSION: Final = "azure_postgresql"
 
 
