@@ -83,7 +83,7 @@ class _Place:
     def new(self, name: str) -> None:
         self.run(
             *("instance", "new", name, "--client", f"Red Cross of {name}", "--country", "ZA"),
-            *("--contact", f"it@{name}.example.org", "--hostname", f"{name}.example.org"),
+            *("--contact", f"it@{name}.example.org"),
             *("--profile", "registrations", "--region", _REGION),
         )
 

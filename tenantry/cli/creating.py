@@ -23,7 +23,7 @@ _QUESTIONS = {  # the option, what is asked, and the key of the spec
     "hostname": ("Host name of the instance", "hostname"),
     "profile": ("Workload profile", "profile"),
 }
-_OPTIONAL = {"agreement"}
+_OPTIONAL = frozenset({"agreement"})
 
 
 def init_workspace(folder: Path | None, *, organisation: str, contact: str) -> Result:
@@ -88,7 +88,8 @@ def new_spec(name: str, *, given: Mapping[str, str], workspace: Path | None) -> 
 
 def _answers(given: Mapping[str, str]) -> dict[str, str]:
     answers = dict(given)
-    missing = [key for key in _QUESTIONS if not given.get(key) and key not in _OPTIONAL]
+    optional = _OPTIONAL | ({"hostname"} if given["target"] == "azure" else set())
+    missing = [key for key in _QUESTIONS if not given.get(key) and key not in optional]
     if missing and not sys.stdin.isatty():
         flags = ", ".join(f"--{key}" for key in missing)
         raise UsageError(f"missing: {flags}", hint="give them as options; on a terminal they are asked for")

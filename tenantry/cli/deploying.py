@@ -26,6 +26,7 @@ from tenantry.cli.signals import stop_politely
 from tenantry.cli.wiring import Wiring
 from tenantry.errors import Problem, SpecError, UsageError
 from tenantry.journeys.deploy import deploy, preview
+from tenantry.model.status import Condition, Truth
 from tenantry.ports import Event
 from tenantry.result import Outcome, Result
 
@@ -106,7 +107,7 @@ def _deploy_here(name: str, *, wiring: Wiring, reason: str) -> Result:
         "health": health,
         "url": instance.url,
         "seconds": round(time.monotonic() - started, 1),
-        "why": "" if well else "see its conditions: tenantry instance show " + name,
+        "why": "" if well else _why(name, conditions),
         "conditions": [as_condition(one) for one in conditions],
     }
     return Result(
@@ -201,6 +202,12 @@ def _understood(name: str, out: str, code: int, *, seconds: float) -> tuple[dict
         _row(name, why=problems[0].message if problems else f"exit code {code}", seconds=seconds)
     ]
     return {**rows[0], "exit_code": code}, problems
+
+
+def _why(name: str, conditions: Sequence[Condition]) -> str:
+    """Name the first condition that is not well, and where the others are."""
+    first = next(one for one in conditions if one.status is not Truth.TRUE)
+    return f"{first.type}: {first.message} (all: tenantry instance show {name})"
 
 
 def _row(name: str, *, why: str, seconds: float = 0.0) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tenantry.cli.looking import dns_records
 from tenantry.cli.render.progress import Progress
 from tenantry.cli.signals import stop_politely
 from tenantry.cli.wiring import Wiring
@@ -44,6 +45,7 @@ def erase_instance(name: str, *, confirm: str, reason: str, workspace: Path | No
         "state": after.state if after else "erased",
         "assets": rows,
         "residues": [_residue(one) for one in wiring.targets.residues(instance)],
+        "dns_records": dns_records(instance),
     }
     return Result(
         command="erase run",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +16,16 @@ from tenantry.model.status import Change, Condition, Truth
 from tenantry.ports import Instance
 from tenantry.result import Outcome, Result
 
-__all__ = ["as_change", "as_condition", "drifted", "health_word", "listed", "looked_at", "shown"]
+__all__ = [
+    "as_change",
+    "as_condition",
+    "dns_records",
+    "drifted",
+    "health_word",
+    "listed",
+    "looked_at",
+    "shown",
+]
 
 _AT_ONCE = 8
 
@@ -45,6 +55,7 @@ def shown(name: str, *, workspace: Path | None) -> Result:
         "isolation": instance.facts.get("isolation", ""),
         "encryption": instance.facts.get("encryption", ""),
         "database": _database(instance),
+        "dns_records": dns_records(instance),
         "ca_file": instance.facts.get("ca_file", ""),
         "conditions": [as_condition(one) for one in instance.conditions],
         "observed_at": instance.observed_at,
@@ -118,6 +129,12 @@ def as_condition(one: Condition) -> dict[str, Any]:
         "message": one.message,
         "at": one.at,
     }
+
+
+def dns_records(instance: Instance) -> list[dict[str, str]]:
+    """Return the records that the owner of the instance's host name makes, as the last deploy saw them."""
+    found: list[dict[str, str]] = json.loads(instance.facts.get("dns_records") or "[]")
+    return found
 
 
 def health_word(conditions: Sequence[Condition]) -> str:

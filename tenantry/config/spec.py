@@ -27,6 +27,8 @@ from tenantry.model.spec import InstanceSpec, TargetKind, TlsMode, Workspace
 
 __all__ = ["field_problem", "load_spec", "load_specs", "parse_spec", "spec_digest"]
 
+_MOST_OF_A_CERTIFICATE = 64  # characters of a name that App Service makes a certificate for
+
 
 def load_spec(path: Path, *, workspace: Workspace, complete: bool = True) -> InstanceSpec:
     """Read one spec and check it against its profile and the workspace.
@@ -48,7 +50,7 @@ def load_spec(path: Path, *, workspace: Workspace, complete: bool = True) -> Ins
 def parse_spec(data: bytes, *, path: Path, workspace: Workspace, complete: bool = True) -> InstanceSpec:
     """Check a spec's text as load_spec does, before it is written to path."""
     spec, findings = _parse(data, path, _Shelf(workspace), complete=complete)
-    if other := _hostname_elsewhere(spec.hostname, path, workspace):
+    if spec.hostname and (other := _hostname_elsewhere(spec.hostname, path, workspace)):
         _note_same_hostname(spec.hostname, [other], findings)
     findings.raise_any()
     if outside := _outside(spec, workspace, findings):
@@ -75,7 +77,7 @@ def load_specs(
             problems += error.problems
     for spec, findings in sound:
         others = [o.where for o, _ in sound if o is not spec and o.hostname == spec.hostname]
-        if others:
+        if spec.hostname and others:
             _note_same_hostname(spec.hostname, others, findings)
             problems += findings.problems
     specs = [spec for spec, findings in sound if not findings.found]
@@ -130,6 +132,7 @@ def _parse(data: bytes, path: Path, shelf: _Shelf, *, complete: bool) -> tuple[I
         raise findings.error()
     spec: InstanceSpec = dataclasses.replace(bound, where=findings.file)
     _check_file_name(spec, path, findings)
+    _check_hostname(spec, findings)
     _check_tls(spec, findings)
     if spec.azure is not None and spec.target is not TargetKind.AZURE:
         message = f"is only read with target: azure, and the target is {spec.target}"
@@ -151,6 +154,27 @@ def _check_file_name(spec: InstanceSpec, path: Path, findings: Findings) -> None
             hint=f"rename the file to {spec.name}.yaml, or the instance",
         )
         findings.add_fault(fault, "name")
+
+
+def _check_hostname(spec: InstanceSpec, findings: Findings) -> None:
+    """A host needs a name; on Azure a CNAME leads there, and a managed certificate is made for it."""
+    if spec.target is not TargetKind.AZURE:
+        if not spec.hostname:
+            place = findings.places.get("target", NOWHERE)
+            findings.add("missing-key", "hostname is missing: on a host there is no other", mark=place)
+        return
+    fault = None
+    if spec.hostname.count(".") == 1:
+        fault = Fault(
+            code="apex-hostname",
+            message="is the apex of a zone, which can have no CNAME, and App Service is reached by one",
+            hint=f"take a name below it, such as: www.{spec.hostname}",
+        )
+    elif len(spec.hostname) > _MOST_OF_A_CERTIFICATE:
+        message = f"is longer than the {_MOST_OF_A_CERTIFICATE} characters of a managed certificate"
+        fault = Fault(code="long-hostname", message=message, hint="take a shorter one")
+    if fault is not None:
+        findings.add_fault(fault, "hostname")
 
 
 def _check_tls(spec: InstanceSpec, findings: Findings) -> None:

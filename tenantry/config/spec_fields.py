@@ -220,8 +220,8 @@ SPEC_RECORD: Final = Record(
         Field(
             "hostname",
             Text(rule=hostname_fault, pattern=HOSTNAME_PATTERN, most=253, examples=("benin.example.org",)),
-            "Host name at which people reach it.",
-            required=True,
+            "Host name at which people reach it. On Azure it may be left out: "
+            "then the name that App Service gives is the only one.",
         ),
         Field("size", Choice(Size), "A set of limits."),
         Field("limits", _LIMITS, "Limits that differ from the size's."),

@@ -25,7 +25,7 @@ def new_spec_text(
     country: str,
     contact: str,
     profile: str,
-    hostname: str,
+    hostname: str = "",
     agreement: str = "",
     languages: str | Sequence[str] = ("en",),
     recipient_key: str = "",
@@ -40,6 +40,7 @@ def new_spec_text(
     tags = languages.replace(",", " ").split() if isinstance(languages, str) else languages
     spoken = ", ".join(quote(tag) for tag in tags)
     placed = f"target: {target}" + (f"\nazure:\n  region: {quote(region)}" if region else "")
+    named = quote(hostname) if hostname else f"{name}.example.org  # without it, the name that Azure gives"
     return f"""\
 # One instance. Check it with: tenantry spec validate {name}
 # All keys and their meaning: tenantry spec schema
@@ -56,7 +57,7 @@ client:
 
 {placed}
 profile: {quote(profile)}
-hostname: {quote(hostname)}
+{"" if hostname else "# "}hostname: {named}
 
 size: {size}  # small, medium or large
 # limits:  # where they differ from the size's

@@ -120,11 +120,11 @@ def _first_backup(request: Request, services: Services, lease: Lease) -> None:
 
 
 def _settled(request: Request, services: Services) -> Sequence[Condition]:
-    """Probe until all is well, or what was started has had its time to answer."""
+    """Probe until all is well, or what was started has had its time to answer: nobody waits for people."""
     deadline = time.monotonic() + _ANSWER_SECONDS
     while True:
         conditions = services.target.probe(request)
-        well = all(c.status is Truth.TRUE for c in conditions)
+        well = all(c.status is Truth.TRUE or c.awaits_people for c in conditions)
         if well or time.monotonic() > deadline:
             return conditions
         time.sleep(0.5)

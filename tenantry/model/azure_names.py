@@ -11,6 +11,7 @@ Limits: facts page C1, tested in tests/unit/model/test_azure_names.py.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 from dataclasses import dataclass
@@ -133,6 +134,11 @@ class AzureNames:
     def endpoint(self, of: str) -> str:
         """Return the name of the private endpoint of a resource."""
         return f"pep-{of}"
+
+    def certificate(self, hostname: str) -> str:
+        """Return the name of the certificate of a host name; another host name's has another."""
+        digest = hashlib.sha256(hostname.encode()).hexdigest()[:8]
+        return f"cert-{self.code}-{self.region_code}-{self.suffix}-{digest}"
 
     def alert(self, about: str) -> str:
         """Return the name of an alert rule."""

@@ -110,7 +110,7 @@ class InstanceSpec:
     client: Client
     target: TargetKind
     profile: str
-    hostname: str
+    hostname: str = ""  # "": the one that Azure gives; never on a host
     size: Size = Size.SMALL
     limits: Limits = field(default_factory=lambda: SIZES[Size.SMALL])
     version: str = ""  # of the workload; empty: the profile's own

@@ -38,6 +38,7 @@ class Condition:
     reason: str  # CamelCase, stable: "NotRunning"
     message: str
     at: datetime  # UTC
+    awaits_people: bool = False  # it stays so until somebody does something; not kept in the register
 
 
 class ChangeKind(StrEnum):

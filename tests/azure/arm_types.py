@@ -16,7 +16,7 @@ _REQUIRED, _READ_ONLY = 1, 2
 # What the web's models are called that a body of a type is held against.
 _WEB = {
     "azure-native:web:AppServicePlan": "AppServicePlan",
-    "azure-native:web:Certificate": "AppCertificate",
+    "azure-native:web:Certificate": "Certificate",
     "azure-native:web:StaticSite": "StaticSiteARMResource",
     "azure-native:web:WebApp": "Site",
     "azure-native:web:WebAppApplicationSettings": "StringDictionary",
@@ -40,7 +40,13 @@ def _types(file: str) -> list[dict[str, Any]]:
 
 def has_oracle(token: str) -> bool:
     """Say whether somebody else's description of a type is here."""
-    return token in _index() or token in _WEB
+    return token in _index() or (token in _WEB and _is_a_model(_WEB[token]))
+
+
+def _is_a_model(name: str) -> bool:
+    from azure.mgmt.web import models
+
+    return hasattr(models, name)
 
 
 def faults(token: str, body: dict[str, Any], *, answer: bool = False) -> list[str]:
@@ -144,6 +150,8 @@ def _nested_model(models: Any, name: str, key: str) -> str:
     """Return the model of a nested object that is looked into, too."""
     chosen = {
         ("Site", "properties"): "SiteProperties",
+        ("Certificate", "properties"): "CertificateProperties",
+        ("HostNameBinding", "properties"): "HostNameBindingProperties",
         ("SiteProperties", "siteConfig"): "SiteConfig",
         ("AppServicePlan", "properties"): "AppServicePlanProperties",
         ("AppServicePlan", "sku"): "SkuDescription",

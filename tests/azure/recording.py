@@ -17,12 +17,13 @@ from tenantry.model.azure_types import TYPES
 from tenantry.model.residency import AzurePlacement
 from tenantry.model.spec import Size
 
-__all__ = ["ACCOUNT_KEY", "CACHE_KEY", "RecordingManager", "example_props", "token_of"]
+__all__ = ["ACCOUNT_KEY", "CACHE_KEY", "THUMBPRINT", "RecordingManager", "example_props", "token_of"]
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
 
 ACCOUNT_KEY = "dGhlLWtleS1vZi10aGUtYWNjb3VudA=="
 CACHE_KEY = "dGhlLWtleS1vZi10aGUtY2FjaGU="
+THUMBPRINT = "0123456789ABCDEF0123456789ABCDEF01234567"
 
 
 class RecordingManager:
@@ -31,6 +32,7 @@ class RecordingManager:
     def __init__(self) -> None:
         self.bodies: dict[str, dict[str, Any]] = {}
         self.sent: dict[str, dict[str, Any]] = {}  # by id
+        self.deleted: list[str] = []  # ids, in order
 
     def get(self, path: str, version: str, **query: str) -> dict[str, Any] | None:
         return copy.deepcopy(self.bodies.get(path))
@@ -47,6 +49,8 @@ class RecordingManager:
             properties.update(keyUri=uri, keyUriWithVersion=f"{uri}/0123456789abcdef")
         if "redisenterprise" in kind:
             properties.update(hostName="amr-kenya.southafricanorth.redis.azure.net")
+        if "web/certificates" in kind:
+            properties.update(thumbprint=THUMBPRINT)
         if "staticsites" in kind:
             properties.update(defaultHostname="calm-sea-0123.azurestaticapps.net")
         self.bodies[path] = told
@@ -58,6 +62,7 @@ class RecordingManager:
         return copy.deepcopy(self.bodies.get(path.removesuffix("/list"), {}))
 
     def delete(self, path: str, version: str, **query: str) -> bool:
+        self.deleted.append(path)
         return self.bodies.pop(path, None) is not None
 
 

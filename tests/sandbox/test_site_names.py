@@ -13,6 +13,7 @@ import pytest
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.mgmt.web import WebSiteManagementClient
 
+from tests.azure import arm_types
 from tests.support.people import wait_until
 from tests.support.sandbox import Sandbox
 
@@ -132,6 +133,15 @@ def test_a_certificate_that_is_not_there_is_not_bound(ground: _Ground) -> None:
     with pytest.raises(HttpResponseError) as refused:
         ground.bind(site, host, sslState="SniEnabled", thumbprint="A" * 40)
     assert refusal(refused)[0] == 404
+
+
+def test_what_is_told_of_a_name_and_its_certificate_is_what_microsofts_types_have(ground: _Ground) -> None:
+    site, host = ground.secured()
+    arm = ground.sandbox.arm()
+    bound = arm.get(f"{site.id}/hostNameBindings/{host}", _VERSION) or {}
+    made = arm.get(f"{ground.group_id}/providers/Microsoft.Web/certificates/cert-{host}", _VERSION) or {}
+    assert arm_types.faults("azure-native:web:WebAppHostNameBinding", bound, answer=True) == []
+    assert arm_types.faults("azure-native:web:Certificate", made, answer=True) == []
 
 
 def test_a_bound_name_is_served_with_its_certificate_and_an_unbound_one_with_none(ground: _Ground) -> None:

@@ -59,8 +59,7 @@ class Fleet:
         more = [text for key, value in settings.items() for text in (f"--{key}", value)]
         self.run(
             *("instance", "new", name, "--client", f"Red Cross of {name}", "--country", "ZA"),
-            *("--contact", f"it@{name}.example.org", "--hostname", f"{name}.example.org"),
-            *("--region", REGION, *more),
+            *("--contact", f"it@{name}.example.org", "--region", REGION, *more),
         )
 
     def live_in(self, name: str, subscription: str) -> None:

@@ -6,6 +6,7 @@ import socket
 import ssl
 import urllib.error
 import urllib.request
+import uuid
 from typing import Any
 
 import pytest
@@ -117,6 +118,39 @@ def test_a_second_look_finds_nothing_to_change(fleet: Fleet, lesotho: dict[str, 
     assert fleet.run("instance", "preview", "lesotho", "--exit-code")["data"]["changes"] == []
 
 
+def test_a_host_name_of_its_own_waits_for_its_dns_and_is_served_after_the_next_deploy(
+    fleet: Fleet, lesotho: dict[str, Any]
+) -> None:
+    host = f"{uuid.uuid4().hex[:10]}.example.org"
+    spec = fleet.workspace / "instances" / "lesotho.yaml"
+    spec.write_text(spec.read_text() + f"hostname: {host}\n")
+    waiting = fleet.run("instance", "deploy", "lesotho", "--reason", "a name", expect=1)["data"]
+    assert (waiting["instances"][0]["state"], waiting["instances"][0]["url"]) == ("active", lesotho["url"])
+    assert fleet.condition("lesotho", "HostName", expect=1)["reason"] == "RecordsMissing"
+    for one in fleet.run("instance", "show", "lesotho")["data"]["dns_records"]:
+        fleet.sandbox.dns("add", one["name"], one["type"], one["value"])
+    assert fleet.condition("lesotho", "HostName", expect=1)["reason"] == "NotBound"
+    served = fleet.run("instance", "deploy", "lesotho", "--reason", "its records")["data"]["instances"][0]
+    assert (served["health"], served["url"]) == ("healthy", f"https://{host}")
+    assert _ask(fleet, f"https://{host}/one.txt", body=_MARKER.encode())[0] == 201
+    assert _ask(fleet, f"{lesotho['url']}/one.txt") == (200, _MARKER.encode()), "the other name stays"
+    assert fleet.run("instance", "preview", "lesotho", "--exit-code")["data"]["changes"] == []
+
+
+@pytest.mark.soak
+def test_a_renewed_certificate_is_no_drift_and_a_lost_record_unbinds_nothing(
+    fleet: Fleet, lesotho: dict[str, Any]
+) -> None:
+    host = fleet.run("instance", "show", "lesotho")["data"]["url"].removeprefix("https://")
+    assert host != lesotho["url"].removeprefix("https://"), "it has a name of its own"
+    fleet.sandbox.faults("time", "+140d")
+    assert fleet.run("instance", "drift", "lesotho")["data"]["changes"] == []
+    assert fleet.run("instance", "preview", "lesotho", "--exit-code")["data"]["changes"] == []
+    fleet.sandbox.dns("remove", host, "CNAME")
+    assert fleet.condition("lesotho", "HostName", expect=1)["reason"] == "NotReached"
+    assert fleet.run("instance", "preview", "lesotho", "--exit-code")["data"]["changes"] == []
+
+
 def test_an_erasure_leaves_no_blob_even_in_the_account_that_azure_keeps(
     fleet: Fleet, lesotho: dict[str, Any]
 ) -> None:
@@ -129,7 +163,8 @@ def test_an_erasure_leaves_no_blob_even_in_the_account_that_azure_keeps(
     erase = ("erase", "run", "lesotho", "--confirm", "lesotho", "--reason", "a test")
     (problem,) = fleet.run(*erase, expect=1)["problems"]
     assert (problem["code"], bool(problem["hint"])) == ("in-use-subnet-cannot-be-deleted", True)
-    fleet.run(*erase)
+    erased = fleet.run(*erase)["data"]
+    assert {one["type"] for one in erased["dns_records"]} == {"CNAME", "TXT"}, "they are to be removed, too"
     kept = {one["type"] for one in fleet.run("erase", "status", "lesotho")["data"]["residues"]}
     assert "Microsoft.Storage/storageAccounts" in kept
     vaults = fleet.sandbox.arm().list(

@@ -94,8 +94,8 @@ def _set_up(demo: AzureDemo, region: str) -> None:
     demo.run("tenantry", "sandbox", "status")
     demo.run(
         *("tenantry", "instance", "new", NAME, "--client", "Kenya Red Cross", "--country", "KE"),
-        *("--contact", "it@kenya.example.org", "--hostname", "kenya.example.org"),
-        *("--profile", "registrations", "--target", "azure", "--region", region),
+        *("--contact", "it@kenya.example.org", "--profile", "registrations"),
+        *("--target", "azure", "--region", region),
     )
 
 

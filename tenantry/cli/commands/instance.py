@@ -25,7 +25,9 @@ def new(
     country: Annotated[str, typer.Option(help="ISO 3166-1 alpha-2 code.")] = "",
     contact: Annotated[str, typer.Option(help="An e-mail address that is read.")] = "",
     agreement: Annotated[str, typer.Option(help="Reference of the agreement.")] = "",
-    hostname: Annotated[str, typer.Option(help="Host name of the instance.")] = "",
+    hostname: Annotated[
+        str, typer.Option(help="Host name of the instance; on Azure it may be left out.")
+    ] = "",
     profile: Annotated[str, typer.Option(help="Workload profile.")] = "",
     size: Annotated[str, typer.Option(help="small, medium or large.")] = "small",
     target: Annotated[str, typer.Option(help="host: this machine; or azure.")] = "",

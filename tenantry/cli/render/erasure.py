@@ -20,7 +20,7 @@ def erased(data: Mapping[str, Any]) -> str:
         return f"Would erase {data['name']} ({data['client']}):\n" + table(rows, ["type", "assets", "what"])
     head = details([("instance", data["name"]), ("state", data["state"])])
     proofs = table([_proved(kind, assets) for kind, assets in _by_type(data["assets"])], _COLUMNS)
-    return f"{head}\n\n{proofs}\n\n" + _residues(data["residues"])
+    return f"{head}\n\n{proofs}\n\n" + _residues(data["residues"]) + _records(data["dns_records"])
 
 
 def status(data: Mapping[str, Any]) -> str:
@@ -83,6 +83,15 @@ def _proved(kind: str, assets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     row["assets"] = _told(kind, assets)["assets"]
     row["method"] = assets[0]["method"]
     return row
+
+
+def _records(rows: Sequence[Mapping[str, Any]]) -> str:
+    if not rows:
+        return ""
+    return (
+        "\nStill to do: have these removed from the DNS, or somebody else may take the name over:"
+        + "".join(f"\n  {row['type']} {row['name']} → {row['value']}" for row in rows)
+    )
 
 
 def _residues(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -71,6 +71,7 @@ def shown(data: Data) -> str:
             ("encryption", data["encryption"]),
             ("database", f"{database['name']} at {database['host']}:{database['port']}" if database else ""),
             ("last backup", data["backups"]["last"]),
+            *(("DNS", f"{one['type']} {one['name']} → {one['value']}") for one in data["dns_records"]),
         ]
     )
     return head + "\n\n" + _conditions(data["conditions"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_sizes import AzureSize
@@ -22,6 +23,7 @@ __all__ = [
     "STORAGE_PERCENT",
     "SYSTEM_CA_FILE",
     "AzureProps",
+    "Binding",
     "Suffixes",
     "marked",
 ]
@@ -36,6 +38,15 @@ SYSTEM_CA_FILE = "/etc/ssl/certs/ca-certificates.crt"  # of App Service's images
 def marked(tags: Mapping[str, str], *, rehearsal: bool) -> dict[str, str]:
     """Return tags with the mark of what is only rehearsed."""
     return {**tags, **({"rehearsal": "true"} if rehearsal else {})}
+
+
+class Binding(StrEnum):
+    """How far an instance's own host name is bound to its site."""
+
+    NONE = "not bound"
+    BOUND = "bound"
+    CERTIFIED = "bound, with a certificate"
+    SECURED = "served with its certificate"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +75,7 @@ class AzureProps:
     sizes: AzureSize
     profile: Profile
     version: str  # of the workload
-    hostname: str  # of the instance; "": the site's own
+    hostname: str  # of its own, that the spec asks for; "": the site's is enough
     settings: Mapping[str, str]  # values of fixed, client and organisation variables, by name
     secrets: Mapping[str, str] = field(repr=False)  # of generated and secret variables, and APP_PASSWORD
     administrator_password: str = field(repr=False)  # of the database server
@@ -83,7 +94,7 @@ class AzureProps:
     database_ca_file: str = (
         SYSTEM_CA_FILE  # as the workload sees it; a cloud with a CA of its own: in the package
     )
-    custom_hostname: bool = False  # bind ``hostname``; only after its DNS records are there
+    binding: Binding = Binding.NONE  # of ``hostname``; only after its DNS records are there
 
     @property
     def all_tags(self) -> dict[str, str]:
@@ -119,7 +130,10 @@ class AzureProps:
     @property
     def public_host(self) -> str:
         """The host name that people use."""
-        return self.hostname if self.hostname and self.custom_hostname else self.site_host
+        if self.binding is not Binding.SECURED:
+            return self.site_host
+        _, colon, port = self.suffixes.sites.partition(":")
+        return self.hostname + colon + port
 
     @property
     def url(self) -> str:

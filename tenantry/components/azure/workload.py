@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import pulumi
 from pulumi_azure_native import web
 
+from tenantry.components.azure.host_name import HostName
 from tenantry.components.azure.identity import Identities
 from tenantry.components.azure.network import Network
-from tenantry.components.azure.props import AzureProps
+from tenantry.components.azure.props import AzureProps, Binding
 
 __all__ = ["Workload", "start_command"]
 
@@ -86,23 +87,36 @@ class Workload(pulumi.ComponentResource):
             tags=props.all_tags,
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
         )
-        for name, kind in (("ftp", web.WebAppFtpAllowed), ("scm", web.WebAppScmAllowed)):
-            # Passwords for publishing are off: tenantry publishes with its own token.
-            kind(
-                f"no-{name}-passwords",
-                resource_group_name=group,
-                name=self.site.name,
-                allow=False,
-                opts=mine,
-            )
+        self._forbid_passwords(group, mine)
+        named = self._named(props, group, mine)
         self.settings = web.WebAppApplicationSettings(
             "settings",
             resource_group_name=group,
             name=self.site.name,
             properties=dict(settings),
-            opts=mine,
+            # They tell the workload its URL: not before it is served there.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=named),
         )
         self.register_outputs({})
+
+    def _forbid_passwords(self, group: pulumi.Input[str], opts: pulumi.ResourceOptions) -> None:
+        """Passwords for publishing are off: tenantry publishes with its own token."""
+        for name, kind in (("ftp", web.WebAppFtpAllowed), ("scm", web.WebAppScmAllowed)):
+            kind(
+                f"no-{name}-passwords",
+                resource_group_name=group,
+                name=self.site.name,
+                allow=False,
+                opts=opts,
+            )
+
+    def _named(
+        self, props: AzureProps, group: pulumi.Input[str], opts: pulumi.ResourceOptions
+    ) -> list[pulumi.Resource]:
+        """Bind the instance's own host name, if it is as far as that."""
+        if not props.hostname or props.binding is Binding.NONE:
+            return []
+        return [HostName(props, group, self.plan, self.site, opts=opts).binding]
 
 
 def start_command(props: AzureProps) -> str:

@@ -11,6 +11,7 @@ Not here: A records, zone apexes, certificates that people bring along.
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -85,7 +86,7 @@ def analysis(cloud: Cloud, site: Resource, host: str) -> dict[str, Any]:
         "isHostnameAlreadyVerified": taken is not None and not elsewhere,
         "customDomainVerificationTest": "Failed" if fault else "Passed",
         "hasConflictOnScaleUnit": elsewhere,
-        "hasConflictAcrossSubscription": False,
+        "hasConflictAcrossSubscription": elsewhere and not _same_subscription(taken, site),
         "cNameRecords": public_dns.look_up(cloud, host, "CNAME"),
         "txtRecords": public_dns.look_up(cloud, f"asuid.{host}", "TXT"),
         "aRecords": [],
@@ -94,7 +95,7 @@ def analysis(cloud: Cloud, site: Resource, host: str) -> dict[str, Any]:
     }
     if fault is not None:
         told["customDomainVerificationFailureInfo"] = {"code": fault.code, "message": fault.message}
-    if elsewhere and taken is not None:
+    if taken is not None and elsewhere and _same_subscription(taken, site):
         told["conflictingAppResourceId"] = taken.id.rsplit("/", 2)[0]
     return {"id": site.id, "name": site.name, "type": _SITE, "properties": told}
 
@@ -160,6 +161,7 @@ class Certificates(Kind):
     def __init__(self, issue: Callable[[list[str]], tuple[bytes, bytes]]) -> None:
         """``issue`` makes a certificate of the sandbox's authority, and its key."""
         self._issue = issue
+        self._renewing = threading.Lock()  # the clock may be moved while the sweep of the minute runs
 
     def admit(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
         """Refuse one without a plan, or for a name that no site on the plan has."""
@@ -212,18 +214,21 @@ class Certificates(Kind):
 
     def sweep(self, cloud: Cloud) -> None:
         """Renew what ends soon, where the DNS still leads to the site; bindings go on with the new one."""
-        for one in cloud.children("", CERTIFICATE):
-            before, end = one.properties.get("thumbprint"), one.properties.get("expirationDate")
-            if not before or moment(end) - _RENEWED_BEFORE > cloud.now():
-                continue
-            if not _leads_here(cloud, _canonical(one)):
-                continue
-            self._make(cloud, one)
-            cloud.save(one)
-            for binding in cloud.children("", BINDING):
-                if binding.properties.get("thumbprint") == before:
-                    binding.properties["thumbprint"] = one.properties["thumbprint"]
-                    cloud.save(binding)
+        with self._renewing:
+            for one in cloud.children("", CERTIFICATE):
+                end = one.properties.get("expirationDate")
+                due = end is not None and moment(end) - _RENEWED_BEFORE <= cloud.now()
+                if due and _leads_here(cloud, _canonical(one)):
+                    self._renew(cloud, one)
+
+    def _renew(self, cloud: Cloud, certificate: Resource) -> None:
+        before = certificate.properties["thumbprint"]
+        self._make(cloud, certificate)
+        cloud.save(certificate)
+        for binding in cloud.children("", BINDING):
+            if binding.properties.get("thumbprint") == before:
+                binding.properties["thumbprint"] = certificate.properties["thumbprint"]
+                cloud.save(binding)
 
     def served(self, cloud: Cloud, host: str) -> str:
         """Return certificate and key of the binding of a name."""
@@ -277,6 +282,10 @@ def _not_verified(cloud: Cloud, site: Resource, host: str) -> ArmFault | None:
     if wanted in (one.upper() for one in public_dns.look_up(cloud, f"asuid.{host}", "TXT")):
         return None
     return ArmFault(400, "BadRequest", f"A TXT record pointing from asuid.{host} to {wanted} was not found.")
+
+
+def _same_subscription(binding: Resource | None, site: Resource) -> bool:
+    return binding is not None and same(subscription(binding.id), subscription(site.id))
 
 
 def _is_below(binding: Resource, site: Resource) -> bool:

@@ -55,6 +55,7 @@ def erase_steps(target: AzureTarget, instance: Instance) -> Sequence[Step]:
         ("lift the instance's own locks", clear, run.lift_locks),
         ("stop the workload and empty its settings", clear, run.stop_writers),
         ("delete the database server", clear, run.delete_server),
+        ("take the host name from the site", clear, run.release_names),
         ("delete the site", clear, run.delete_site),
         ("empty the storage account", clear, run.empty_storage),
         ("delete the storage account", clear, run.delete_storage),
@@ -151,6 +152,17 @@ class _Erasure:
             self._target.record_residue(
                 self._instance, residues.of_server(server, deleted_at=self._clients.now())
             )
+
+    def release_names(self, _: OnEvent) -> None:
+        """Unbind host names of the instance's own, then delete their certificates: not in use any more."""
+        binding, certificate = (
+            TYPES[f"azure-native:web:{one}"] for one in ("WebAppHostNameBinding", "Certificate")
+        )
+        for one in inventory.host_names(self._arm, self._group, self._names.site):
+            self._arm.delete(one["id"], binding.version)
+        for one in inventory.resources(self._arm, self._group):
+            if one["type"].lower() == certificate.arm_type.lower():
+                self._arm.delete(one["id"], certificate.version)
 
     def delete_site(self, _: OnEvent) -> None:
         """Delete the site; Azure keeps content and settings for a month."""

@@ -14,9 +14,19 @@ from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES
 from tenantry.model.status import Asset, EraseMethod, Evidence
 
-__all__ = ["DELETED", "DeletedKind", "group_id", "inventory", "kept", "prove_absent", "resources"]
+__all__ = [
+    "DELETED",
+    "DeletedKind",
+    "group_id",
+    "host_names",
+    "inventory",
+    "kept",
+    "prove_absent",
+    "resources",
+]
 
 _RESOURCES: Final = "2021-04-01"
+_BINDING: Final = TYPES["azure-native:web:WebAppHostNameBinding"]
 _AUTHORIZATION: Final = TYPES["azure-native:authorization:RoleAssignment"].version
 
 
@@ -84,6 +94,12 @@ def resources(arm: Arm, group: str) -> Sequence[dict[str, Any]]:
     return arm.list(f"{group}/resources", _RESOURCES)
 
 
+def host_names(arm: Arm, group: str, site: str) -> Sequence[dict[str, Any]]:
+    """Return the host names that are bound to a site, without the one that App Service gave it."""
+    listed = arm.list(f"{group}/providers/Microsoft.Web/sites/{site}/hostNameBindings", _BINDING.version)
+    return [one for one in listed if not one["id"].rpartition("/")[2].startswith(f"{site}.")]
+
+
 def inventory(arm: Arm, subscription_id: str, names: AzureNames) -> frozenset[Asset]:
     """Return every asset that a look at Azure shows."""
     group = group_id(subscription_id, names)
@@ -94,6 +110,8 @@ def inventory(arm: Arm, subscription_id: str, names: AzureNames) -> frozenset[As
             found.add(Asset(id=one["id"], type=one["type"], detail=one.get("location", "")))
         for one in arm.list(f"{group}/providers/Microsoft.Authorization/locks", "2020-05-01"):
             found.add(Asset(id=one["id"], type="Microsoft.Authorization/locks"))
+        for one in host_names(arm, group, names.site):
+            found.add(Asset(id=one["id"], type=_BINDING.arm_type))
     # With the group gone, too: an assignment may outlive what it was made for.
     for one in _assignments(arm, subscription_id, group):
         found.add(Asset(id=one["id"], type="Microsoft.Authorization/roleAssignments"))

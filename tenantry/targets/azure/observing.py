@@ -7,17 +7,18 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from tenantry.components.azure.props import STORAGE_PERCENT, AzureProps
+from tenantry.components.azure.props import STORAGE_PERCENT, AzureProps, Binding
 from tenantry.config.regions import catalogue
 from tenantry.errors import TenantryError, UnavailableError
 from tenantry.model.azure_types import TYPES
 from tenantry.model.profile import Service
 from tenantry.model.spec import InstanceSpec
 from tenantry.model.status import Condition, Truth
-from tenantry.targets.azure import backups, inventory, measured, way_in
+from tenantry.targets.azure import backups, host_name, inventory, measured, way_in
 from tenantry.targets.azure.clients import Clients
 
 __all__ = ["look"]
@@ -25,6 +26,9 @@ __all__ = ["look"]
 Seen = tuple[bool, str, str]  # good?, reason, message
 _GLOBAL: Final = frozenset({"", "global"})
 _YOUNG: Final = timedelta(hours=1)  # Azure's first figures come minutes after a resource
+_ENDS_SOON: Final = timedelta(days=30)  # App Service renews 45 days before the end
+# What stays so until somebody makes DNS records, or deploys.
+_AWAITS_PEOPLE: Final = frozenset({"RecordsMissing", "NameTaken", "NotBound"})
 _EXCEPTIONS: Final = "AppExceptions | where TimeGenerated > ago(15m) | count"
 
 
@@ -39,6 +43,7 @@ class _Look:
         self._born = born
         self._most_hours = spec.backups.max_age_hours
         self._props = props
+        self._path = props.profile.health.path
         self._residency = spec.residency
         self._ca_file = clients.access.cloud.ca_file
         self._now = now
@@ -122,21 +127,51 @@ class _Look:
         """The health path answers over HTTPS, as people reach it."""
         if not self._props.running:
             return True, "Suspended", "nobody is to be answered"
-        health = self._props.profile.health
-        url = self._props.url + health.path
+        url = self._props.url + self._path
+        status = self._asked(url)
+        if isinstance(status, str):
+            return False, "NoAnswer", status
+        well = status == self._props.profile.health.expected_status
+        return well, "Answers" if well else "BadStatus", f"{url} answers {status}"
+
+    def host_name(self) -> Seen:
+        """The spec's host name leads here, and is served with a certificate that does not end soon."""
+        seen, name = host_name.look(self._arm, self._props), self._props.hostname
+        again = f"tenantry instance deploy {self._props.instance}"
+        match seen.binding:
+            case Binding.NONE if not seen.made:
+                found = (False, "NoSite", f"the site {self._props.names.site} is missing")
+            case Binding.NONE if seen.taken_by:
+                found = (False, "NameTaken", f"{name} is bound to {seen.taken_by}")
+            case Binding.NONE if not seen.ready:
+                found = (False, "RecordsMissing", f"make DNS records: {seen.wanted}; then run: {again}")
+            case Binding.NONE | Binding.BOUND | Binding.CERTIFIED:
+                found = (False, "NotBound", f"{name} is {seen.binding}; to have it served run: {again}")
+            case Binding.SECURED:
+                until = host_name.certificate(self._arm, self._props).get("expirationDate")
+                answer = self._asked(replace(self._props, binding=Binding.SECURED).url + self._path)
+                if until is None or datetime.fromisoformat(until) - self._now < _ENDS_SOON:
+                    ends = f"the certificate of {name} ends: {until or 'there is none'}"
+                    found = (False, "CertificateEnds", f"{ends}; its renewal needs the DNS: {seen.wanted}")
+                elif isinstance(answer, str):
+                    found = (False, "NotReached", f"{answer}; it needs the DNS: {seen.wanted}")
+                else:
+                    found = (True, "Served", f"{name}, with a certificate until {until:.10}")
+        return found
+
+    def _asked(self, url: str) -> int | str:
+        """Return the status that a URL answers, or why there is no answer."""
         context = ssl.create_default_context(cafile=str(self._ca_file) if self._ca_file else None)
         request = urllib.request.Request(url, headers={"User-Agent": "tenantry"})  # noqa: S310 - https
         try:
             with urllib.request.urlopen(  # noqa: S310 - https
-                request, timeout=health.timeout_seconds, context=context
+                request, timeout=self._props.profile.health.timeout_seconds, context=context
             ) as answer:
-                status = answer.status
+                return int(answer.status)
         except urllib.error.HTTPError as error:
-            status = error.code
+            return error.code
         except OSError as error:
-            return False, "NoAnswer", f"{url}: {getattr(error, 'reason', error)}"
-        well = status == health.expected_status
-        return well, "Answers" if well else "BadStatus", f"{url} answers {status}"
+            return f"{url}: {getattr(error, 'reason', error)}"
 
     def residency(self) -> Seen:
         """No resource lies outside of the residency, and none elsewhere than the spec says."""
@@ -216,6 +251,8 @@ def look(
             "BackupRecent": one.backed_up,
             "DatabaseSpace": one.space,
         }
+    if props.hostname:
+        looks |= {"HostName": one.host_name}
     if props.uses("monitoring.connection_string"):
         looks |= {"NoExceptions": one.exceptions}
     if props.needs(Service.BLOBS):
@@ -239,7 +276,12 @@ def _condition(name: str, found: Seen | TenantryError, now: datetime) -> Conditi
         return Condition(type=name, status=Truth.UNKNOWN, reason="CannotLook", message=found.message, at=now)
     good, reason, message = found
     return Condition(
-        type=name, status=Truth.TRUE if good else Truth.FALSE, reason=reason, message=message, at=now
+        type=name,
+        status=Truth.TRUE if good else Truth.FALSE,
+        reason=reason,
+        message=message,
+        at=now,
+        awaits_people=reason in _AWAITS_PEOPLE,
     )
 
 

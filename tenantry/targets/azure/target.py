@@ -21,7 +21,7 @@ from tenantry.model.lifecycle import State
 from tenantry.model.profile import Profile, Service
 from tenantry.model.spec import InstanceSpec, TargetKind, Workspace
 from tenantry.model.status import Asset, BackupRecord, Change, ChangeKind, Condition, Evidence, Residue
-from tenantry.ports import Hold, Instance, Lease, OnEvent, Request
+from tenantry.ports import Event, Hold, Instance, Lease, OnEvent, Request
 from tenantry.stacks.instance import azure_program
 from tenantry.targets.azure import (
     backups,
@@ -30,6 +30,7 @@ from tenantry.targets.azure import (
     engines,
     entering,
     erasure,
+    host_name,
     inventory,
     observing,
     preflight,
@@ -132,6 +133,8 @@ class AzureTarget:
         request = self._decided(request, on_event, record=False)
         new = not self.engines.make(request.instance, {}).exists(request.instance.opaque)
         props = self.props(request, secrets=values.made_up_secrets(request.profile) if new else None)
+        stage = host_name.next_stage(host_name.look(self.clients(request.instance).arm, props))
+        props = dataclasses.replace(props, binding=stage)
         with self._engine(request.instance) as engine:
             changes = engine.preview(
                 request.instance.opaque,
@@ -149,6 +152,8 @@ class AzureTarget:
         clients = self.clients(instance)
         secrets = values.ensure_secrets(self.vault(instance.opaque), request.profile)
         props = self.props(request, secrets=secrets)
+        named = host_name.look(clients.arm, props)
+        props = dataclasses.replace(props, binding=named.binding)
         program = azure_program(props)
         with self._engine(instance) as engine:
             for holder in engine.break_lock(instance.opaque):
@@ -168,8 +173,14 @@ class AzureTarget:
         changed = [change for change in result.changes if change.kind is not ChangeKind.SAME]
         lease.evidence(f"engine up: {len(changed)} of {len(result.changes)} resources changed")
         deploying.finish(clients, props, secrets, lease=lease, on_event=on_event)
+        if props.hostname and props.running:
+            # Afterwards: a name that is not served yet is no reason to keep a version back.
+            props, named = self._settle_name(instance, props, named, lease, on_event)
+        if (old := instance.facts.get(host_name.SERVED)) and old != props.hostname:
+            on_event(Event(text=f"{old} is not bound any more: have its DNS records removed"))
         self.register.update(instance.name, url=props.url)
-        return {**instance.facts, **deploying.facts(props, clients)}
+        found = {**instance.facts, **deploying.facts(props, clients)}
+        return {**found, **host_name.facts(props, named)}
 
     def drift(self, request: Request, on_event: OnEvent) -> Sequence[Change]:
         """Return what was changed by hand since the last apply."""
@@ -185,7 +196,7 @@ class AzureTarget:
                 passphrase=self.engines.passphrase(request.instance),
                 on_event=on_event,
             )
-        return _real(changes)
+        return [one for one in _real(changes) if not host_name.is_renewal(one)]
 
     def probe(self, request: Request) -> Sequence[Condition]:
         """Look at the instance and say how it is."""
@@ -328,6 +339,25 @@ class AzureTarget:
         self._keep(self.register.find(instance.opaque) or instance, self.residues(instance))
 
     # --- parts of these ---
+
+    def _settle_name(
+        self, instance: Instance, props: AzureProps, seen: host_name.Seen, lease: Lease, on_event: OnEvent
+    ) -> tuple[AzureProps, host_name.Seen]:
+        """Bring the host name as far as it comes: seldom anywhere, and then an engine's run per stage."""
+        clients = self.clients(instance)
+
+        def declare(wanted: AzureProps) -> None:
+            with self._engine(instance) as engine:
+                engine.up(
+                    instance.opaque,
+                    azure_program(wanted),
+                    passphrase=self.engines.passphrase(instance),
+                    on_event=on_event,
+                    refresh=False,  # it was looked at a moment ago
+                    adopt=partial(_find_made, clients),
+                )
+
+        return host_name.settle(clients.arm, props, seen, declare, lease=lease, on_event=on_event)
 
     def _keep(self, instance: Instance, found: Sequence[Residue]) -> None:
         self.register.update(

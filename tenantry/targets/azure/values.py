@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from tenantry.components.azure.props import ADMINISTRATOR, APP_PASSWORD, AzureProps, Suffixes
+from tenantry.components.azure.props import ADMINISTRATOR, APP_PASSWORD, AzureProps, Binding, Suffixes
 from tenantry.config.profile import resolved_settings
 from tenantry.config.regions import catalogue, region_code
 from tenantry.errors import DefectError, UnavailableError
@@ -16,6 +16,7 @@ from tenantry.model.profile import Profile
 from tenantry.model.regions import Region
 from tenantry.model.spec import InstanceSpec, Workspace
 from tenantry.ports import Instance, Request, SecretStore
+from tenantry.targets.azure import host_name
 from tenantry.targets.azure.clients import Principal
 from tenantry.targets.azure.clouds import Access
 from tenantry.targets.generated import new_password, variable_makers
@@ -113,6 +114,7 @@ def azure_props(
         profile=profile,
         version=spec.version or profile.version,
         hostname=spec.hostname,
+        binding=_binding(spec, instance),
         settings=resolved_settings(profile, spec, workspace),
         secrets={name: value for name, value in secrets.items() if name not in _OWN or name == APP_PASSWORD},
         administrator_password=secrets[ADMINISTRATOR_PASSWORD],
@@ -129,6 +131,12 @@ def azure_props(
         suffixes=_suffixes(access),
         postgres_version=instance.facts.get(VERSION, "17"),
     )
+
+
+def _binding(spec: InstanceSpec, instance: Instance) -> Binding:
+    """Return how the name stood at the end of the last deploy; a deploy looks for itself."""
+    served = spec.hostname and instance.facts.get(host_name.SERVED) == spec.hostname
+    return Binding.SECURED if served else Binding.NONE
 
 
 def ensure_secrets(store: SecretStore, profile: Profile) -> Mapping[str, str]:
