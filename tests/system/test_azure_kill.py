@@ -7,9 +7,11 @@ provider refuses to create what exists.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
@@ -24,7 +26,7 @@ _MADE_BY_AZURE = frozenset({"microsoft.network/networkinterfaces"})
 _LEAST_HIT = 4  # of a deploy: a late point may lie behind the end of a run that had less to do
 
 
-def _killed(fleet: Fleet, number: int, *command: str) -> bool:
+def _killed(fleet: Fleet, number: int | str, *command: str) -> bool:
     """Run a command that is killed at a point; say whether it got so far."""
     done = subprocess.run(
         [str(_TENANTRY), *command, "--workspace", str(fleet.workspace)],
@@ -76,3 +78,25 @@ def test_a_killed_deploy_and_a_killed_erasure_are_finished_by_the_same_command(
     kept = fleet.run("erase", "status", name)["data"]["residues"]
     assert sorted(one["type"].rpartition("/")[2] for one in kept) == ["flexibleServers", "sites", "vaults"]
     assert fleet.run("journal", "verify")["status"] == "ok"
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_a_deploy_that_is_killed_while_a_host_name_is_bound_is_finished_by_the_same_command(
+    fleet: Fleet,
+) -> None:
+    host = f"{uuid.uuid4().hex[:10]}.example.org"
+    fleet.new("malawi", profile="attachments", hostname=host)
+    deploy = ("instance", "deploy", "malawi", "--reason", "a test")
+    fleet.run(*deploy, expect=1)
+    for one in fleet.run("instance", "show", "malawi")["data"]["dns_records"]:
+        fleet.sandbox.dns("add", one["name"], one["type"], one["value"])
+    digest = hashlib.sha256(host.encode()).hexdigest()[:8]
+    certificate = f"{fleet.group('malawi').rpartition('/')[2].replace('rg-', 'cert-', 1)}-{digest}"
+    binding, certified = f"PUT hostNameBindings/{host}", f"PUT certificates/{certificate}"
+    # Each run goes on where the one before ended: bound, certified, with TLS.
+    points = (f"after {binding}", f"before {certified}", f"after {certified}", f"after {binding}")
+    assert [_killed(fleet, f"1:{point}", *deploy) for point in points] == [True] * len(points)
+    row = fleet.run(*deploy)["data"]["instances"][0]
+    assert (row["health"], row["url"]) == ("healthy", f"https://{host}")
+    assert fleet.run("instance", "preview", "malawi", "--exit-code")["data"]["changes"] == []
