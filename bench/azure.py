@@ -21,8 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.baseline import make_stack
+from bench.coverage import coverage, named_by_the_components
 from bench.figures import Figure
 from bench.fleet import pss_mib
+from bench.paced import paced
 from bench.scratch import COMMAND, EXAMPLES
 from bench.timing import seconds_of
 from tenantry.adapters.azure_credential import make_credential
@@ -37,8 +39,19 @@ __all__ = ["azure"]
 _LIMIT = 1.25
 _REGION = "southafricanorth"
 _STANDING = "bench0"  # is deployed before anything is timed, and looked at
+_EVERY_SERVICE = "121-platform"
 _THREADS, _SECONDS = 8, 5.0  # that ask the sandbox, and for how long
 _PARALLEL = "32"  # of the engine, as ours
+_SETTINGS = {
+    "ADMIN_EMAIL": "admin@example.org",
+    # Those of the workload that needs every service; it is planned and not made.
+    "USERCONFIG_121_SERVICE_EMAIL_ADMIN": "admin@example.org",
+    "AZURE_EMAIL_SENDER_ADDRESS": "no-reply@example.org",
+    "AZURE_GRAPH_API_URL": "https://graph.example.org",
+    "KOBO_CONNECT_API_URL": "https://kobo.example.org",
+    "MOCK_SERVICE_URL": "https://mock.example.org",
+}
+_SCALE = 3  # how much faster than Azure; at most 10
 
 
 def azure(*, rounds: int, tell: Callable[[str], None]) -> list[Figure]:
@@ -57,6 +70,9 @@ def azure(*, rounds: int, tell: Callable[[str], None]) -> list[Figure]:
         )
         tell("deploying in the sandbox")
         figures.append(_deploys(place, rounds=rounds))
+        tell("planning an instance of every service")
+        figures.append(_coverage(place))
+        figures += paced(place, scale=_SCALE, tell=tell)
     return figures
 
 
@@ -70,7 +86,11 @@ class _Place:
         return seconds_of([str(COMMAND), *arguments, "--workspace", str(self.workspace)])
 
     def status(self) -> dict[str, Any]:
-        argv = [str(COMMAND), "sandbox", "status", "--output", "json", "--workspace", str(self.workspace)]
+        return self.ask("sandbox", "status")
+
+    def ask(self, *arguments: str) -> dict[str, Any]:
+        """Run tenantry; return its data."""
+        argv = [str(COMMAND), *arguments, "--output", "json", "--workspace", str(self.workspace)]
         ran = subprocess.run(argv, capture_output=True, text=True, check=True)
         data: dict[str, Any] = json.loads(ran.stdout)["data"]
         return data
@@ -80,16 +100,29 @@ class _Place:
         self.run("sandbox", "stop")
         return self.run("sandbox", "start")
 
-    def new(self, name: str) -> None:
+    def new(self, name: str, *, profile: str = "registrations") -> None:
         self.run(
             *("instance", "new", name, "--client", f"Red Cross of {name}", "--country", "ZA"),
             *("--contact", f"it@{name}.example.org"),
-            *("--profile", "registrations", "--region", _REGION),
+            *("--profile", profile, "--region", _REGION),
         )
 
     def memory(self) -> float:
         """Return the memory of the sandbox's own process, in MiB; databases and sites have theirs."""
         return pss_mib([Path("/proc", str(self.status()["pid"]))])
+
+
+def _coverage(place: _Place) -> Figure:
+    """Plan an instance of the workload that needs every service; compare its types with the table."""
+    place.new("wide", profile=_EVERY_SERVICE)
+    planned = place.ask("instance", "preview", "wide")["changes"]
+    wiring = Wiring(place.workspace)
+    try:
+        steps = wiring.azure.erase_steps(wiring.existing(_STANDING))
+        tokens = {one["type"] for one in planned} | named_by_the_components()
+        return coverage(tokens, steps=[name for name, _, _ in steps])
+    finally:
+        wiring.register.close()
 
 
 def _calls(place: _Place, what: str, *command: str) -> Figure:
@@ -187,10 +220,10 @@ def _rehearsal() -> Iterator[_Place]:
     (place.workspace / "tenantry.yaml").write_text(
         "tenantry: 1\n"
         "organisation: {name: Example Red Cross, contact: it@example.org}\n"
-        "azure: {cloud: sandbox}\n"
+        "azure: {cloud: sandbox, monthly_budget: 100}\n"
         f"master_key_file: {folder}/master.key\n"
         f"profiles: [{EXAMPLES}]\n"
-        "settings: {ADMIN_EMAIL: admin@example.org}\n"
+        f"settings: {json.dumps(_SETTINGS)}\n"
     )
     try:
         place.run("init")

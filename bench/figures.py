@@ -19,6 +19,7 @@ class Figure:
     baseline: tuple[float, ...] = ()
     limit: float | None = None  # of ``value``, itself permitted
     unit: str = "s"  # of the samples
+    least: float | None = None  # instead of a limit: what ``value`` must reach
 
     def __post_init__(self) -> None:
         if not self.ours:
@@ -32,7 +33,9 @@ class Figure:
 
     @property
     def is_within(self) -> bool:
-        """Say whether the limit holds; without one it does."""
+        """Say whether the limits hold; without one it does."""
+        if self.least is not None:
+            return self.value >= self.least
         return self.limit is None or self.value <= self.limit
 
 
@@ -55,12 +58,18 @@ def _row(figure: Figure) -> tuple[str, ...]:
     return (
         figure.name,
         f"{figure.value:.2f} {unit}",
-        "" if figure.limit is None else f"{figure.limit:g} {unit}",
+        _limit(figure, unit),
         f"{statistics.median(figure.ours):.2f} {figure.unit}",
         f"{statistics.median(figure.baseline):.2f} {figure.unit}" if figure.baseline else "",
         str(len(figure.ours)),
-        "" if figure.is_within else "OVER",
+        "" if figure.is_within else "OVER" if figure.least is None else "UNDER",
     )
+
+
+def _limit(figure: Figure, unit: str) -> str:
+    if figure.least is not None:
+        return f">= {figure.least:g} {unit}"
+    return "" if figure.limit is None else f"{figure.limit:g} {unit}"
 
 
 def as_json(figures: Sequence[Figure], *, machine: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,6 +83,7 @@ def as_json(figures: Sequence[Figure], *, machine: Mapping[str, Any]) -> dict[st
                 "value": round(figure.value, 4),
                 "unit": "ratio" if figure.baseline else figure.unit,
                 "limit": figure.limit,
+                "least": figure.least,
                 "within": figure.is_within,
                 "ours": list(figure.ours),
                 "baseline": list(figure.baseline),

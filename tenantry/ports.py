@@ -306,8 +306,13 @@ class Target(Protocol):
         """Return the steps of erasure in order: name, method, and the idempotent act itself."""
         ...
 
-    def prove_absent(self, instance: Instance, known: frozenset[Asset]) -> Sequence[Evidence]:
-        """Look again, independently of the engine, for each known asset and for strays."""
+    def prove_absent(
+        self, instance: Instance, known: frozenset[Asset], on_event: OnEvent
+    ) -> Sequence[Evidence]:
+        """Look again, independently of the engine, for each known asset and for strays.
+
+        Where a look may show what was a moment ago, it is repeated for a bounded time, and told.
+        """
         ...
 
     def now(self, instance: Instance) -> datetime:

@@ -31,6 +31,7 @@ _ACCEPTED = frozenset({200, 201, 202, 204})
 _BUSY_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # seconds, where the service names none
 _POLL_SECONDS = 2.0  # where Azure names no other
 _PATIENCE_SECONDS = 60 * 60.0
+_SIGHT_SECONDS = 10 * 60.0  # until every region of Resource Manager has heard of what was written
 _TIMEOUT_SECONDS = 60
 _CONNECTIONS = 40  # the engine works on 32 resources at once
 _SETTLED = frozenset({"", "succeeded", "ready", "provisioned", "deleted"})
@@ -200,7 +201,7 @@ class Arm:
         if answer.is_missing:
             return False
         self._wait(self._insist("DELETE", path, answer), path)
-        return True
+        return answer.status != 204  # noqa: PLR2004 - Azure's word for: there was none
 
     def now(self) -> datetime:
         """Return the time of the service; ours until it has answered once."""
@@ -210,23 +211,38 @@ class Arm:
 
     def _effect(self, method: str, path: str, version: str, body: Any) -> dict[str, Any]:
         answer = self._insist(method, path, self.call(method, path, version=version, body=body))
-        self._wait(answer, path)
-        return self._settled(path, version)
+        ended = self._wait(answer, path)
+        location = answer.headers.get("location", "")
+        if ended is not answer and location and not _is_settled(ended, path):
+            ended = self.call("GET", location)
+        # What the write itself answers is newer than what a reader may be told.
+        return ended.body if _is_settled(ended, path) else self._settled(path, version)
 
     def _settled(self, path: str, version: str) -> dict[str, Any]:
         """Return a resource once its own provisioningState says that nothing works on it any more.
 
+        One that was just written may be read where nobody has heard of it yet: that is no absence.
+
         Raises:
-            TenantryError: it says that the work failed, or it takes too long.
+            TenantryError: it says that the work failed, or it takes too long, or it is not seen.
         """
         deadline = time.monotonic() + self._patience_seconds
+        seen_by = time.monotonic() + min(_SIGHT_SECONDS, self._patience_seconds)
         while True:
             answer = self.call("GET", path, version=version)
-            if answer.status in {404, 405}:  # gone meanwhile; or its type cannot be read so
+            if answer.status == 405:  # noqa: PLR2004 - its type cannot be read so
                 return {}
+            if answer.is_missing and time.monotonic() < seen_by:
+                self._sleep(min(self._poll_seconds, 1.0))
+                continue
+            if answer.is_missing:
+                raise UnavailableError(
+                    f"{short(path)}: Azure took it, and does not show it",
+                    hint="see whether somebody deleted it meanwhile; then run the same command again",
+                    code="not-seen",
+                )
             body = self._insist("GET", path, answer).body or {}
-            properties = body.get("properties")
-            state = str(properties.get("provisioningState", "") if isinstance(properties, dict) else "")
+            state = _state(body)
             if state.lower() in {"failed", "canceled"}:
                 raise FailedError(
                     f"{short(path)}: its provisioning {state.lower()}", code="provisioning-failed"
@@ -288,6 +304,17 @@ class Arm:
         if date:
             offset = email.utils.parsedate_to_datetime(date).timestamp() - time.time()
             self._offset = offset if abs(offset) > 2 else 0.0  # noqa: PLR2004
+
+
+def _is_settled(answer: Answer, path: str) -> bool:
+    """Say whether an answer is the resource at a path, with no work on it going on."""
+    body = answer.body if isinstance(answer.body, dict) and answer.status in _ACCEPTED else {}
+    return str(body.get("id", "")).lower() == path.lower() and _state(body).lower() in _SETTLED
+
+
+def _state(body: Mapping[str, Any]) -> str:
+    properties = body.get("properties")
+    return str(properties.get("provisioningState", "") if isinstance(properties, dict) else "")
 
 
 def _seconds(header: str, otherwise: float) -> float:

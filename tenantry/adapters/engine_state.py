@@ -62,6 +62,8 @@ class Resource:
     id: str
     inputs: dict[str, Any] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
+    parent: str = ""  # urn of what it belongs to
+    dependencies: tuple[str, ...] = ()  # urns of what had to be there before; it also waited for its parent
 
 
 class EngineState:
@@ -126,6 +128,8 @@ class EngineState:
                     id=raw.get("id", ""),
                     inputs=raw.get("inputs") or {},
                     outputs=raw.get("outputs") or {},
+                    parent=raw.get("parent") or "",
+                    dependencies=tuple(raw.get("dependencies") or ()),
                 )
             )
         return found

@@ -19,6 +19,8 @@ _NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "error": ("status", "count"),
     "lose": ("count",),
     "slow": ("seconds",),
+    "pace": ("scale",),
+    "lag": ("seconds",),
     "stuck": ("type",),
     "expire": (),
     "capacity": ("region",),
@@ -47,7 +49,7 @@ def fault_request(kind: str, values: Sequence[str], *, match: str) -> tuple[str,
     if needs is None:
         raise UsageError(
             f"there is no fault {shorten(kind)}",
-            hint=did_you_mean(kind, _NEEDS) or "tenantry sandbox faults --help",
+            hint=did_you_mean(kind, _NEEDS) or "known: " + ", ".join(_NEEDS),
             code="unknown-fault",
         )
     if len(values) != len(needs):
@@ -72,8 +74,10 @@ def _fault_values(kind: str, told: Mapping[str, str]) -> dict[str, Any]:
     match kind:
         case "error":
             found["value"] = str(_number(told["status"], least=500, most=599))
-        case "slow":
+        case "slow" | "lag":
             found["value"] = str(_seconds(told["seconds"], most_days=1))
+        case "pace":
+            found["value"] = str(_number(told["scale"], least=1))
         case "stuck" | "policy":
             found["value"] = told["type"]
         case "quota":

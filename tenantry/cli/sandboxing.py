@@ -27,7 +27,7 @@ from tenantry.sandbox.hosts import HostsFile
 from tenantry.sandbox.parts.processes import end_group, recorded, write_record
 from tenantry.sandbox.settings import Identity, Places
 
-__all__ = ["dns", "faults", "reset", "started", "status", "stopped"]
+__all__ = ["dns", "faults", "reset", "spans", "started", "status", "stopped"]
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0
@@ -106,6 +106,12 @@ def _asked(workspace: Path | None, path: str, request: dict[str, Any]) -> dict[s
             code="no-sandbox",
         )
     return _ask(identity, places, path, request)
+
+
+def spans(workspace: Path | None) -> list[dict[str, Any]]:
+    """Return when each write was worked on since the sandbox started: method, id, start, end in seconds."""
+    found: list[dict[str, Any]] = _asked(workspace, "/spans", {})["spans"]
+    return found
 
 
 # --- parts ---

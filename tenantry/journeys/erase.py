@@ -30,7 +30,7 @@ def erase(instance: Instance, *, services: Services, reason: str) -> tuple[bool,
         Whether every asset was seen to be absent, and the evidence for each.
     """
     if instance.state is State.ERASED:
-        evidence = services.target.prove_absent(instance, _recorded(instance))
+        evidence = services.target.prove_absent(instance, _recorded(instance), services.on_event)
         return _all_absent(evidence), evidence
     with services.register.lease(instance, kind="erase", person=services.person, reason=reason) as lease:
         instance = _enter(instance, services=services)
@@ -44,7 +44,7 @@ def erase(instance: Instance, *, services: Services, reason: str) -> tuple[bool,
             act(services.on_event)
             lease.evidence(f"erase: {name}: done ({method})")
         services.on_event(Event(text="looking whether anything is left"))
-        evidence = services.target.prove_absent(instance, known)
+        evidence = services.target.prove_absent(instance, known, services.on_event)
         for residue in services.target.residues(instance):
             lease.evidence(f"residue since {residue.since:%Y-%m-%d}: {residue.where}: {residue.what}")
         return _conclude(instance, evidence, lease=lease, services=services), evidence

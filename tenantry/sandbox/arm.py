@@ -126,7 +126,7 @@ class ResourceManager:
         if operation.error is not None:
             return Answer(operation.http, {"error": operation.error})
         if operation.method in {"PUT", "PATCH"}:
-            return self._resources.read(operation.resource_id)
+            return self._resources.outcome(operation.resource_id)
         if operation.answer is not None:
             return Answer(200, operation.answer)
         return Answer(204 if operation.method == "DELETE" else 200, None)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from tenantry.sandbox import ids
 from tenantry.sandbox.answers import Answer
 from tenantry.sandbox.arm_resources import Call, Resources
 from tenantry.sandbox.cloud import SandboxCloud
-from tenantry.sandbox.kinds import ArmFault
+from tenantry.sandbox.kinds import ArmFault, Kind
 from tenantry.sandbox.parts.notes import subscription
 from tenantry.sandbox.styles import Way
 
@@ -56,7 +59,7 @@ class Deleted:
     def _tell(self, type_: str, target: ids.Target, location: str, names: list[str]) -> Answer:
         """Tell what was deleted in the subscription of a path: all of it, or the one that is named."""
         here = f"{subscription(target.scope)}/".lower()
-        every = self._cloud.kind(type_).deleted(self._cloud, location)
+        every = self._cloud.past.deleted(type_, self._cloud.kind(type_).deleted(self._cloud, location))
         found = [one for one in every if str(one.get("id")).lower().startswith(here)]
         if ids.is_group(target.scope):
             mark = f"{target.scope}/".lower()
@@ -71,8 +74,9 @@ class Deleted:
 
     def _purge(self, call: Call, type_: str, location: str, name: str) -> Answer:
         kind = self._cloud.kind(type_)
+        kept = [one for one in kind.deleted(self._cloud, location) if one.get("name") == name]
         operation = self._resources.operations.begin(
-            "POST", call.path, lambda: kind.purge(self._cloud, location, name)
+            "POST", call.path, lambda: self._purge_now(kind, kept, location, name)
         )
         operation.over.wait(_SOON)
         if operation.error is not None:
@@ -80,3 +84,8 @@ class Deleted:
         where = f"{subscription(call.path)}/providers/{type_}/{name}"
         headers = self._resources.operation_headers(operation, where, Way.LOCATION, call.version)
         return Answer(202, None, headers)
+
+    def _purge_now(self, kind: Kind, kept: Sequence[dict[str, Any]], location: str, name: str) -> None:
+        kind.purge(self._cloud, location, name)
+        for one in kept:
+            self._cloud.past.note_purge(kind.type, one)

@@ -32,11 +32,11 @@ class Groups:
 
     def _listed(self, scope: str, filter_: str) -> list[dict[str, Any]]:
         if ids.is_group(scope):
-            self._resources.existing(scope)
+            self._resources.seen_group(scope)
         type_ = re.search(r"resourceType eq '([^']*)'", filter_)
         tag = re.search(r"tagName eq '([^']*)'(?: and tagValue eq '([^']*)')?", filter_)
         found = []
-        for one in self._cloud.children(scope):
+        for one in self._cloud.seen(scope):
             target = ids.parse(one.id)
             if target is None or len(target.types) > 1 or not style_of(one.type).tracked:
                 continue

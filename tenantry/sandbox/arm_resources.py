@@ -65,7 +65,7 @@ class Resources:
             case "GET":
                 return self.read(target.id)
             case "HEAD":
-                found = self._cloud.find(target.id) is not None
+                found = self._cloud.past.find(target.id)[0] is not None
                 return Answer(204 if found else 404, None)
             case "DELETE":
                 return self._delete(call, target)
@@ -79,7 +79,7 @@ class Resources:
         self.check_type(target)
         if call.method != "GET":
             raise ArmFault(405, "MethodNotAllowed", f"{call.method} is not for a list.")
-        told = [self.fresh(one).body for one in self.listed(target, call.query)]
+        told = [one.body for one in self.listed(target, call.query)]
         told += self._cloud.kind(target.type).listed(self._cloud, target.parent, call.query)
         return Answer(200, {"value": told})
 
@@ -109,8 +109,28 @@ class Resources:
         )
 
     def read(self, resource_id: str) -> Answer:
-        """Answer GET."""
-        found = self.fresh(self.existing(resource_id))
+        """Answer GET, as a reader who may be behind."""
+        group = ids.group_of(resource_id)
+        if group and self._cloud.past.hides(group):
+            raise _no_group(group)
+        found, behind = self._cloud.past.find(resource_id)
+        if not behind:
+            return self.outcome(resource_id)
+        if found is None:
+            raise _not_found(resource_id)
+        return self._told(found)
+
+    def outcome(self, resource_id: str) -> Answer:
+        """Answer whoever wrote a resource: as it is."""
+        return self._told(self.fresh(self.existing(resource_id)))
+
+    def seen_group(self, group: str) -> None:
+        """Refuse a group that a reader does not see. ArmFault 404."""
+        if self._cloud.past.find(group)[0] is None:
+            raise _no_group(group)
+
+    @staticmethod
+    def _told(found: Resource) -> Answer:
         tag = str(found.body.get("etag") or "")
         return Answer(200, found.body, {"ETag": tag} if tag else {})
 
@@ -125,13 +145,7 @@ class Resources:
         parts = ids.parse(resource_id)
         if parts is not None and (part := self._always_there(parts)) is not None:
             return part
-        what = f"{parts.type}/{parts.names[-1]}" if parts else resource_id
-        raise ArmFault(
-            404,
-            "ResourceNotFound",
-            f"The Resource '{what}' under resource group "
-            f"'{group.rpartition('/')[2] or '<null>'}' was not found.",
-        )
+        raise _not_found(resource_id)
 
     def fresh(self, resource: Resource) -> Resource:
         """Return a resource as it is now; one that is being worked on, as it was said to be."""
@@ -140,18 +154,23 @@ class Resources:
         return resource
 
     def listed(self, target: Target, query: Mapping[str, str]) -> list[Resource]:
-        """Return what a list names: below the parent, or anywhere in a scope."""
+        """Return what a list tells a reader who may be behind: below the parent, or anywhere in a scope."""
         around = target.parent or target.scope
         if target.parent:
-            self.existing(target.parent)
-        elif ids.is_group(around) and self._cloud.find(around) is None:
-            raise _no_group(around)
+            seen, behind = self._cloud.past.find(target.parent)
+            if not behind:
+                self.existing(target.parent)
+            elif seen is None:
+                raise _not_found(target.parent)
+        elif ids.is_group(around):
+            self.seen_group(around)
         depth = len(target.types)
         found = []
-        for one in self._cloud.children(around, target.type):
+        every, those_behind = self._cloud.past.children(around, target.type)
+        for one in every:
             its = ids.parse(one.id)
             if its is not None and len(its.types) == depth:
-                found.append(one)
+                found.append(one if ids.key(one.id) in those_behind else self.fresh(one))
         found += self._implied_in(target, {one.name.lower() for one in found})
         if target.type.lower() in _SEEN_FROM_BELOW:
             found += self._above(around, target.type)
@@ -159,7 +178,7 @@ class Resources:
 
     def _above(self, scope: str, type_: str) -> list[Resource]:
         here = ids.key(scope)
-        every = self._cloud.children("", type_)
+        every = self._cloud.seen("", type_)
         return [one for one in every if (t := ids.parse(one.id)) and here.startswith(ids.key(t.scope) + "/")]
 
     # --- writing ---
@@ -188,9 +207,13 @@ class Resources:
             if (at_once or style.put in {Way.AT_ONCE, Way.BODY}) and not self._is_slow(
                 call.method, type_, style
             ):
-                self._work(new, old, style)
+                with self.operations.span(call.method, new.id):
+                    self._faults.keep_pace(call.method, type_, new=old is None)
+                    self._work(new, old, style)
                 status = style.created if old is None else 200
-                return Answer(status, self._cloud.find(new.id).body)  # type: ignore[union-attr]
+                made = self.existing(new.id)
+                kind.get(self._cloud, made)
+                return Answer(status, made.body)
             draft = self._draft(new, old, style)
             operation = self.operations.begin(
                 call.method,
@@ -204,12 +227,12 @@ class Resources:
                 turn.release()
 
     def _is_slow(self, method: str, type_: str, style: Style) -> bool:
-        slow = self._faults.holds("slow", method=method, type_=type_)
+        slow = self._faults.holds("slow", method=method, type_=type_) or self._faults.pace(method, type_)
         stuck = self._faults.holds("stuck", method=method, type_=type_)
         return style.put is Way.BODY and bool(slow or stuck)
 
     def _slow_work(self, method: str, new: Resource, old: Resource | None, style: Style) -> None:
-        self._faults.delay(method, new.type)
+        self._faults.delay(method, new.type, new=old is None)
         self._work(new, old, style)
 
     def _work(self, new: Resource, old: Resource | None, style: Style) -> None:
@@ -238,7 +261,7 @@ class Resources:
         draft = copy.deepcopy(new)
         if style.state:
             draft.properties["provisioningState"] = "Creating" if old is None else "Updating"
-        self._cloud.save(draft)
+        self._cloud.save(draft, draft=True)
         return draft
 
     def _accepted(
@@ -282,7 +305,9 @@ class Resources:
             self._cloud.kind(found.type).admit_delete(self._cloud, found)
             self._log("DELETE", found.id, found.type)
             if style.delete is Way.AT_ONCE:
-                self.remove(found, query=call.query)
+                with self.operations.span("DELETE", found.id):
+                    self._faults.keep_pace("DELETE", found.type)
+                    self.remove(found, query=call.query)
                 shown = self._cloud.kind(found.type).shown_when_deleted
                 return Answer(200, found.body if shown else None)
             if style.state:
@@ -344,6 +369,10 @@ class Resources:
     # --- actions ---
 
     def _act(self, call: Call, target: Target) -> Answer:
+        kind = self._cloud.kind(target.type)
+        if not target.is_list and target.names[-1].lower() in kind.named_actions:
+            part = _part(target, kind)
+            return Answer(200, kind.action(self._cloud, part, target.names[-1], call.body or {}))
         if not target.is_list or not target.names:
             raise ArmFault(405, "MethodNotAllowed", "POST needs an action.")
         subject = ids.parse(target.parent)
@@ -483,6 +512,16 @@ def _released(turn: threading.Lock) -> Iterator[None]:
         yield
     finally:
         turn.release()
+
+
+def _not_found(resource_id: str) -> ArmFault:
+    parts, group = ids.parse(resource_id), ids.group_of(resource_id)
+    what = f"{parts.type}/{parts.names[-1]}" if parts else resource_id
+    return ArmFault(
+        404,
+        "ResourceNotFound",
+        f"The Resource '{what}' under resource group '{group.rpartition('/')[2] or '<null>'}' was not found.",
+    )
 
 
 def _no_group(group: str) -> ArmFault:

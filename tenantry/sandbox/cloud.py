@@ -13,6 +13,7 @@ from tenantry.model.azure_types import TYPES
 from tenantry.sandbox import ids, public_dns, styles
 from tenantry.sandbox.hosts import HostsFile
 from tenantry.sandbox.kinds import ArmFault, Kind, Resource
+from tenantry.sandbox.lag import Past
 from tenantry.sandbox.settings import Identity
 from tenantry.sandbox.store import Store
 from tenantry.sandbox.tokens import Tokens
@@ -60,6 +61,7 @@ class SandboxCloud:
         # Kept here too: every figure that is observed asks for the time.
         note = store.recall(_CLOCK).get(_CLOCK, {})
         self._offset = timedelta(seconds=float(note.get("offset", 0.0)))
+        self.past = Past(self, store)
         self.samples = Samples()
         self.logs = Logs(self, folder / "logs")
         self._hosts = HostsFile(identity.id)
@@ -120,9 +122,14 @@ class SandboxCloud:
         """Return what lies below a resource."""
         return self.store.below(resource_id, type_)
 
-    def save(self, resource: Resource) -> None:
-        """Keep a resource's body."""
+    def seen(self, resource_id: str, type_: str = "") -> list[Resource]:
+        """Return what a reader sees below a resource, who may be behind."""
+        return self.past.children(resource_id, type_)[0]
+
+    def save(self, resource: Resource, *, draft: bool = False) -> None:
+        """Keep a resource's body; a draft, while work on it goes on."""
         new = resource.type.lower() in _NAMED and self.store.find(resource.id) is None
+        self.past.note(resource, draft=draft)
         self.store.save(resource)
         if new:
             self.publish()
@@ -131,6 +138,7 @@ class SandboxCloud:
         """Forget a resource and what lies below it."""
         with self.store.together():
             for one in [*self.store.below(resource.id), resource]:
+                self.past.note(one, gone=True)
                 self.store.drop(one.id)
         if resource.type.lower() in _NAMED:
             self.publish()
@@ -209,10 +217,10 @@ class SandboxCloud:
         return str(self.tokens.read(authorization, audience=audience)["oid"])
 
     def roles(self, principal: str, scope: str) -> set[str]:
-        """Return the role definitions that a principal has at or above a scope."""
+        """Return the role definitions that a principal has at or above a scope, as they are in force."""
         here = ids.key(scope)
         found = set()
-        for one in self.store.below("", _ROLE_ASSIGNMENTS):
+        for one in self.past.children("", _ROLE_ASSIGNMENTS)[0]:
             target = ids.parse(one.id)
             at = ids.key(target.scope) if target else ""
             if str(one.properties.get("principalId")).lower() != principal.lower():

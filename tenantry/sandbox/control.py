@@ -59,16 +59,17 @@ class Control:
                 return {"faults": self._faults.list()}
             case "/faults/clear":
                 return {"cleared": self._faults.clear(), "faults": []}
-            case "/faults/add" if body["kind"] == "expire":
-                look_up(self._cloud, body)
-                self._cloud.tokens.expire()
-                return {"faults": self._faults.list()}
             case "/faults/add":
                 look_up(self._cloud, body)
-                self._faults.add(**body)
+                if body["kind"] == "expire":
+                    self._cloud.tokens.expire()
+                else:
+                    self._faults.add(**body)
                 return {"faults": self._faults.list()}
             case "/dns/list" | "/dns/add" | "/dns/remove":
                 return self._dns(path, **body)
+            case "/spans":
+                return {"spans": self._operations.spans()}
             case "/time":
                 by = timedelta(seconds=float(body["seconds"]))
                 if self._cloud.now().year + by.days // 365 > _LAST_YEAR:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from tenantry.sandbox.answers import fault_answer
 from tenantry.sandbox.kinds import ArmFault, Cloud
+from tenantry.sandbox.lengths import length_of
 from tenantry.sandbox.store import Store
 
 __all__ = ["Fault", "Faults", "held"]
@@ -120,13 +121,25 @@ class Faults:
             return fault_answer(ArmFault(_STATUS.get(one.value, 409), one.value, said)).response()
         return None
 
-    def delay(self, method: str, type_: str) -> None:
-        """Wait as long as operations last; a stuck one until the faults are cleared."""
-        slow = self.holds("slow", method=method, type_=type_)
-        seconds = float(slow.value) if slow else 0.0
+    def pace(self, method: str, type_: str, *, new: bool = False) -> float:
+        """Return how many seconds a write takes where the pace is Azure's."""
+        pace = self.holds("pace", method=method, type_=type_)
+        return length_of(type_, method, new=new) / float(pace.value) if pace else 0.0
+
+    def keep_pace(self, method: str, type_: str, *, new: bool = False) -> None:
+        """Wait as long as a write takes that is answered at its end."""
+        self._wait(self.pace(method, type_, new=new))
+
+    def _wait(self, seconds: float) -> None:
         with self.changed:
             if seconds:
                 self.changed.wait_for(lambda: self._ended or not self._faults, seconds)
+
+    def delay(self, method: str, type_: str, *, new: bool = False) -> None:
+        """Wait as long as operations last; a stuck one until the faults are cleared."""
+        slow = self.holds("slow", method=method, type_=type_)
+        self._wait(float(slow.value) if slow else self.pace(method, type_, new=new))
+        with self.changed:
             while not self._ended and any(
                 one.kind == "stuck" and one.concerns(method, type_) for one in self._faults.values()
             ):

@@ -89,6 +89,9 @@ class Cloud(Protocol):
     def roles(self, principal: str, scope: str) -> set[str]:
         """Return the role definitions (their GUIDs, lower case) that a principal has at or above a scope."""
 
+    def seen(self, resource_id: str, type_: str = "") -> list[Resource]:
+        """Return what lies below a resource as others see it, who may be behind; as ``children`` else."""
+
     def listener(self) -> str:
         """Return the address of the HTTPS listener, ``127.A.B.1:443``."""
 
@@ -109,6 +112,7 @@ class Kind:
     implied: bool = False  # it is there with its parent, so it can be asked before it was ever put
     implied_names: tuple[str, ...] = ()  # those of them that a GET and a list tell before that
     unlisted_names: tuple[str, ...] = ()  # those that only a GET tells
+    named_actions: frozenset[str] = frozenset()  # that are asked for like one of its resources, by POST
     shown_when_deleted: bool = False  # the answer to a DELETE is what was there
 
     def admit(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import uuid
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tenantry.sandbox.cloud import SandboxCloud
 from tenantry.sandbox.kinds import ArmFault
 from tenantry.sandbox.parts.notes import iso
 
-__all__ = ["Operation", "Operations"]
+__all__ = ["Operation", "Operations", "Span"]
 
 _NOTES = "sandbox/operation/"
 _AT_A_TIME = 64
+_SPANS = 10_000  # that are kept, in memory: of the last dozens of instances
 _LISTEN = 0.5  # seconds that a question waits for the end, so that clients need not ask so often
 _log = logging.getLogger(__name__)
 
@@ -54,6 +58,16 @@ class Operation:
         return told
 
 
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """When a write was worked on, in seconds since 1970 by this machine's clock."""
+
+    method: str
+    id: str  # of the resource
+    start: float
+    end: float
+
+
 class Operations:
     """All operations of the sandbox."""
 
@@ -61,6 +75,7 @@ class Operations:
         self._cloud = cloud
         self._pool = ThreadPoolExecutor(max_workers=_AT_A_TIME, thread_name_prefix="operation")
         self._known: dict[str, Operation] = {}
+        self._spans: deque[Span] = deque(maxlen=_SPANS)
         self._lock = threading.Lock()
         for name, note in cloud.recall(_NOTES).items():
             self._restore(name, note)
@@ -73,8 +88,26 @@ class Operations:
         with self._lock:
             self._known[operation.id] = operation
         self._keep(operation)
-        self._pool.submit(self._run, operation, work)
+        self._pool.submit(self._run, operation, work, time.time())
         return operation
+
+    @contextmanager
+    def span(self, method: str, resource_id: str) -> Iterator[None]:
+        """Note when a write was worked on that is answered at its end."""
+        start = time.time()
+        try:
+            yield
+        finally:
+            self._note(method, resource_id, start)
+
+    def spans(self) -> list[dict[str, Any]]:
+        """Return when each write since the start was worked on, in the order of their ends."""
+        with self._lock:
+            return [asdict(one) for one in self._spans]
+
+    def _note(self, method: str, resource_id: str, start: float) -> None:
+        with self._lock:
+            self._spans.append(Span(method=method, id=resource_id, start=start, end=time.time()))
 
     def find(self, identity: str) -> Operation | None:
         """Return an operation, at its end if that comes soon."""
@@ -91,7 +124,7 @@ class Operations:
         """Wait for what runs; nothing new begins."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _run(self, operation: Operation, work: Callable[[], dict[str, Any] | None]) -> None:
+    def _run(self, operation: Operation, work: Callable[[], dict[str, Any] | None], begun: float) -> None:
         try:
             operation.answer = work()
             operation.status = "Succeeded"
@@ -102,6 +135,7 @@ class Operations:
             self._fail(operation, ArmFault(500, "InternalServerError", f"{type(error).__name__}: {error}"))
         operation.ended = iso(self._cloud.now())
         self._keep(operation)
+        self._note(operation.method, operation.resource_id, begun)
         operation.over.set()
 
     def _fail(self, operation: Operation, fault: ArmFault) -> None:

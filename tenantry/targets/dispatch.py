@@ -79,9 +79,11 @@ class Targets:
         """See the port."""
         return self.of(instance.target).erase_steps(instance)
 
-    def prove_absent(self, instance: Instance, known: frozenset[Asset]) -> Sequence[Evidence]:
+    def prove_absent(
+        self, instance: Instance, known: frozenset[Asset], on_event: OnEvent
+    ) -> Sequence[Evidence]:
         """See the port."""
-        return self.of(instance.target).prove_absent(instance, known)
+        return self.of(instance.target).prove_absent(instance, known, on_event)
 
     def now(self, instance: Instance) -> datetime:
         """See the port."""

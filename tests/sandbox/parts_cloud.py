@@ -46,6 +46,9 @@ class MemoryCloud:
             if key.startswith(start) and type_.lower() in ("", one.type.lower())
         ]
 
+    def seen(self, resource_id: str, type_: str = "") -> list[Resource]:
+        return self.children(resource_id, type_)
+
     def save(self, resource: Resource) -> None:
         self._resources[resource.id.lower()] = copy.deepcopy(resource)
 

@@ -202,7 +202,9 @@ class MemoryTarget:
             ("destroy the passphrase", EraseMethod.PURGE, lambda _: self._vault(f"{opaque}-stack").destroy()),
         )
 
-    def prove_absent(self, instance: Instance, known: frozenset[Asset]) -> Sequence[Evidence]:
+    def prove_absent(
+        self, instance: Instance, known: frozenset[Asset], on_event: OnEvent
+    ) -> Sequence[Evidence]:
         """Look again for what was known and for strays."""
         left = self.inventory(instance)
         looked = sorted(known | left, key=lambda asset: asset.id) or [Asset(id="*", type="*")]

@@ -104,6 +104,29 @@ def test_what_passes_by_itself_is_waited_for(fleet: Fleet, rwanda: dict[str, Any
             assert fleet.condition("rwanda", "HttpOk")["status"] == "True"
 
 
+@pytest.mark.timeout(900)
+def test_readers_that_are_behind_are_looked_at_again_from_the_deploy_to_the_proof_of_absence(
+    fleet: Fleet,
+) -> None:
+    fleet.sandbox.faults("lag", "4")
+    try:
+        row = fleet.deployed("senegal", profile="attachments")
+        assert (row["outcome"], row["health"]) == ("done", "healthy")
+        made = fleet.made("senegal")
+        assert fleet.run("instance", "health", "senegal")["data"]["instances"][0]["health"] == "healthy"
+        erased = fleet.run("erase", "run", "senegal", "--confirm", "senegal", "--reason", "a test")["data"]
+        assert {one["absent"] for one in erased["assets"]} == {True}
+        early = fleet.run("erase", "status", "senegal")["data"]
+    finally:
+        fleet.sandbox.faults("clear")
+    assert not early["nothing_recoverable"], "no list has what was just deleted, and it is kept"
+    assert fleet.there(made) == set()
+    status = fleet.run("erase", "status", "senegal")["data"]
+    kept = {(one["type"].rpartition("/")[2], one["observed"]) for one in status["residues"]}
+    present = {("sites", "present"), ("storageAccounts", "present"), ("vaults", "present")}
+    assert kept - {("vaults", "gone")} == present
+
+
 @pytest.mark.parametrize("verb", ["preview", "deploy"])
 def test_a_policy_that_forbids_a_type_refuses_before_anything_is_made(fleet: Fleet, verb: str) -> None:
     fleet.new(f"gabon{verb}")

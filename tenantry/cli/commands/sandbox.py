@@ -103,6 +103,8 @@ def faults(
     error STATUS N       answer N requests with this status, 500 to 599
     lose N               do what N requests ask, then drop the connection
     slow SECONDS         long-running operations last so long
+    pace SCALE           writes take as long as on Azure, divided by this
+    lag SECONDS          reads, roles and the directory are so far behind what was written
     stuck TYPE           operations on this type do not end
     expire               tokens that were given so far end now
     capacity REGION      nothing new is made in this region

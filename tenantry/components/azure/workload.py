@@ -35,7 +35,7 @@ class Workload(pulumi.ComponentResource):
     ) -> None:
         """Pages of the origins ``pages`` may ask the site, with the person's cookies.
 
-        ``after`` is what must be there before the site starts: secrets, roles, the database's door.
+        ``after`` is what must be there before its settings: secrets, roles, the database's door.
         """
         super().__init__("tenantry:azure:Workload", "workload", None, opts)
         mine = pulumi.ResourceOptions(parent=self)
@@ -85,7 +85,7 @@ class Workload(pulumi.ComponentResource):
                 else None,
             ),
             tags=props.all_tags,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
+            opts=mine,
         )
         self._forbid_passwords(group, mine)
         named = self._named(props, group, mine)
@@ -94,8 +94,9 @@ class Workload(pulumi.ComponentResource):
             resource_group_name=group,
             name=self.site.name,
             properties=dict(settings),
-            # They tell the workload its URL: not before it is served there.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=named),
+            # Only with them it is the workload; an empty site need not wait minutes for the database.
+            # They tell it its URL, too: not before it is served there.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*after, *named]),
         )
         self.register_outputs({})
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from tenantry.sandbox.kinds import ArmFault, Cloud, Kind, Resource
 from tenantry.sandbox.parts.site_names import Certificates, HostNames
+from tenantry.sandbox.parts.site_settings import reference_status
 from tenantry.sandbox.parts.sites import SITE, SiteConfigs, Sites
 from tenantry.sandbox.parts.static_sites import StaticSites
 
@@ -56,8 +58,50 @@ class PublishingPolicies(Kind):
         resource.properties.setdefault("allow", True)
 
 
+class References(Kind):
+    """``config/configreferences/appsettings``: how the references to vaults are resolved."""
+
+    type = f"{SITE}/config/appsettings"
+    named_actions = frozenset({"refresh"})
+
+    def __init__(self, sites: Sites) -> None:
+        self._sites = sites
+
+    def listed(self, cloud: Cloud, parent: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Return each setting that refers to a vault."""
+        del query
+        site = self._site(cloud, parent)
+        return [
+            {"id": f"{parent}/appsettings/{name}", "name": name, "type": self.type, "properties": told}
+            for name, told in reference_status(cloud, site, self._sites.settings(cloud, site.id)).items()
+        ]
+
+    def action(
+        self, cloud: Cloud, resource: Resource, action: str, body: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        """Resolve them anew: the site starts with what they are now."""
+        del action, body
+        self._sites.restart(cloud, self._site(cloud, resource.id.rsplit("/", 2)[0]))
+        return None
+
+    @staticmethod
+    def _site(cloud: Cloud, configuration: str) -> Resource:
+        site = cloud.find(configuration.rsplit("/", 2)[0])
+        if site is None:
+            raise ArmFault(404, "ResourceNotFound", "The site is not there.")
+        return site
+
+
 def kinds(issue: Callable[[list[str]], tuple[bytes, bytes]]) -> list[Kind]:
     """Return the sites and what belongs to them."""
     sites = Sites(as_root=os.geteuid() == 0)
     names = [HostNames(), Certificates(issue)]
-    return [sites, SiteConfigs(sites), Plans(), PublishingPolicies(), *names, StaticSites()]
+    return [
+        sites,
+        SiteConfigs(sites),
+        References(sites),
+        Plans(),
+        PublishingPolicies(),
+        *names,
+        StaticSites(),
+    ]

@@ -30,12 +30,24 @@ def environment(cloud: Cloud, site: Resource, settings: Mapping[str, str]) -> di
 
 
 def reference_status(cloud: Cloud, site: Resource, settings: Mapping[str, str]) -> dict[str, Any]:
-    """Return what ``config/configreferences/appsettings`` tells: how each reference was resolved."""
+    """Return what is told of each setting that refers to a vault: how it would be resolved now."""
     return {
-        name: {"reference": value, "status": _resolved(cloud, site, str(value))[1], "source": "KeyVault"}
+        name: {
+            "reference": value,
+            "status": _resolved(cloud, site, str(value))[1],
+            "source": "KeyVault",
+            **_named(referred(str(value), cloud.suffix)),
+        }
         for name, value in settings.items()
         if referred(str(value), cloud.suffix)
     }
+
+
+def _named(uri: str) -> dict[str, str]:
+    host, _, path = uri.removeprefix("https://").partition("/")
+    parts = path.split("/")
+    version = {"secretVersion": parts[2]} if len(parts) > 2 else {}  # noqa: PLR2004 - secrets/NAME/VERSION
+    return {"vaultName": host.partition(".")[0], "secretName": parts[1] if len(parts) > 1 else "", **version}
 
 
 def referred(value: str, suffix: str) -> str:

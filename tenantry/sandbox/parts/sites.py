@@ -27,7 +27,7 @@ from tenantry.sandbox.parts.site_names import (
     ssl_states,
     verification_id,
 )
-from tenantry.sandbox.parts.site_settings import environment, reference_status
+from tenantry.sandbox.parts.site_settings import environment
 from tenantry.sandbox.watch.tails import Tails
 
 __all__ = ["SITE", "SiteConfigs", "Sites"]
@@ -318,7 +318,7 @@ class SiteConfigs(Kind):
     type = f"{SITE}/config"
     implied = True
     implied_names = ("web",)
-    unlisted_names = ("slotConfigNames",)
+    unlisted_names = ("slotConfigNames", "configreferences")
 
     def __init__(self, sites: Sites) -> None:
         self._sites = sites
@@ -355,8 +355,6 @@ class SiteConfigs(Kind):
         site = self._site(cloud, resource)
         if resource.name == "appsettings":
             found: dict[str, Any] = dict(self._sites.settings(cloud, site.id))
-        elif resource.name == "configreferences":
-            found = reference_status(cloud, site, self._sites.settings(cloud, site.id))
         else:
             found = {}
         told = {key: resource.body.get(key) for key in ("id", "name", "type")}

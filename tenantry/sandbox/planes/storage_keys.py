@@ -94,7 +94,14 @@ def check_encryption(cloud: Cloud, account: Resource) -> None:
         raise ArmFault(400, "KeyVaultPolicyError", "Keyvault policy recoverable is not set.")
     principal = _principal(cloud, account, encryption)
     name, version = str(wanted.get("keyname") or ""), str(wanted.get("keyversion") or "")
-    check_rights(cloud, vault, principal, "keys", "wrapkey")
+    try:
+        check_rights(cloud, vault, principal, "keys", "wrapkey")
+    except ArmFault:
+        raise ArmFault(
+            400,
+            "KeyVaultAuthenticationFailure",
+            "The operation failed because of authentication issue on the keyvault.",
+        ) from None
     try:
         record = objects_of(cloud, vault, "keys").find(name, version)
     except ArmFault:

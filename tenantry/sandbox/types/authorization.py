@@ -75,7 +75,9 @@ class RoleAssignments(Kind):
                 )
             return
         principal = str(new.properties["principalId"])
-        if not knows_principal(cloud, principal, operator=self._operator):
+        # Who names the type of the principal is not looked up in the region's own directory.
+        known = cloud.children("") if new.properties.get("principalType") else cloud.seen("")
+        if not knows_principal(known, principal, operator=self._operator):
             raise ArmFault(
                 400,
                 "PrincipalNotFound",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 
 from tenantry.sandbox.kinds import ArmFault, Cloud, Kind, Resource
 from tenantry.sandbox.types.common import table
@@ -48,12 +49,12 @@ class FederatedCredentials(Kind):
                 raise ArmFault(400, "InvalidFederatedIdentityCredentialValue", f"'{name}' is missing.")
 
 
-def knows_principal(cloud: Cloud, principal: str, *, operator: str) -> bool:
-    """Say whether the directory has a principal: the operator's, an identity, a resource's own identity."""
+def knows_principal(known: Sequence[Resource], principal: str, *, operator: str) -> bool:
+    """Say whether a principal is the operator's, or that of an identity or a resource among those known."""
     wanted = principal.lower()
     if wanted == operator.lower():
         return True
-    for one in cloud.children(""):
+    for one in known:
         own = table(one.body.get("identity")).get("principalId")
         named = one.properties.get("principalId") if one.type == _TYPE else None
         if wanted in {str(own or "").lower(), str(named or "").lower()}:

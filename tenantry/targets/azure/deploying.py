@@ -12,7 +12,7 @@ from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import resource_id
 from tenantry.model.profile import Service
 from tenantry.ports import Event, Lease, OnEvent
-from tenantry.targets.azure import database, package, tasks, values, way_in
+from tenantry.targets.azure import database, package, patience, tasks, values, way_in
 from tenantry.targets.azure.clients import Clients
 from tenantry.targets.host.environment import environment
 
@@ -30,6 +30,10 @@ def finish(
     """Prepare the database over the private way in, run what runs once, and send the package."""
     if props.needs(Service.DATABASE) and _is_deploy(lease):
         _prepare(clients, props, secrets, lease, on_event)
+    if props.running:
+        identity = {"resourceGroupName": props.names.resource_group, "name": props.names.site}
+        web_app = resource_id("azure-native:web:WebApp", identity, props.subscription_id)
+        patience.references_resolved(clients.arm, web_app, lease=lease, on_event=on_event)
     if props.profile.package is not None and props.running:
         site = clients.site(f"{props.names.site}.scm.{props.suffixes.sites}")
         package.send(site, props.profile.package.folder, lease, on_event)

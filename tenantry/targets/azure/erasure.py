@@ -2,13 +2,16 @@
 
 A resource group's deletion only soft-deletes much of what is in it, so each of
 these goes before the group, and is purged where Azure lets it be purged. Keys
-go late, the stack's passphrase last. Every step may be repeated.
+go late, the stack's passphrase last. Every step may be repeated. What needs
+nothing of each other goes at once: Azure takes minutes for a server.
 """
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from tenantry.adapters.azure_answers import arm_code
@@ -16,7 +19,7 @@ from tenantry.adapters.azure_arm import Arm
 from tenantry.errors import FailedError, TenantryError
 from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES
-from tenantry.model.status import EraseMethod
+from tenantry.model.status import EraseMethod, Residue
 from tenantry.ports import Event, Instance, OnEvent
 from tenantry.targets.azure import inventory, residues, storage, values
 from tenantry.targets.azure.clients import Clients
@@ -29,6 +32,9 @@ __all__ = ["Step", "erase_steps", "foreign"]
 Step = tuple[str, EraseMethod, Callable[[OnEvent], None]]
 _PURGE_PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 15.0)  # seconds
 _LOCKS: Final = "Microsoft.Authorization/locks"
+_AT_A_TIME: Final = 8  # deletions of small things
+_NO_VAULT: Final = ("DeletedVaultNotFound", "ResourceNotFound", "VaultNotFound")
+_NO_ACCOUNT: Final = ("ParentResourceNotFound", "ResourceGroupNotFound", "ResourceNotFound")
 _INTERFACES: Final = "microsoft.network/networkinterfaces"
 # Azure makes these by itself for resources of ours, without our tags.
 _MADE_BY_AZURE: Final = frozenset({"microsoft.alertsmanagement/smartdetectoralertrules"})
@@ -54,19 +60,36 @@ def erase_steps(target: AzureTarget, instance: Instance) -> Sequence[Step]:
         ("look for what is not the instance's", clear, run.refuse_foreign),
         ("lift the instance's own locks", clear, run.lift_locks),
         ("stop the workload and empty its settings", clear, run.stop_writers),
-        ("delete the database server", clear, run.delete_server),
+        ("delete the settings that send logs", clear, run.delete_diagnostics),
         ("take the host name from the site", clear, run.release_names),
-        ("delete the site", clear, run.delete_site),
-        ("empty the storage account", clear, run.empty_storage),
-        ("delete the storage account", clear, run.delete_storage),
-        ("delete the logs with force", clear, run.delete_logs),
-        ("delete and purge the secrets", purge, run.delete_secrets),
-        ("delete the vaults of the keys", purge, run.delete_keys),
+        _at_once(
+            ("delete the database server", clear, run.delete_server),
+            ("delete the site", clear, run.delete_site),
+            ("empty the storage account and delete it", clear, run.delete_storage),
+            ("delete the logs with force", clear, run.delete_logs),
+        ),
+        _at_once(
+            ("delete and purge the secrets", purge, run.delete_secrets),
+            ("delete the vaults of the keys", purge, run.delete_keys),
+        ),
         ("delete role assignments", clear, run.delete_assignments),
         ("delete the resource group", clear, run.delete_group),
         ("note what Azure keeps", clear, run.note_residues),
         *here,
     )
+
+
+def _at_once(*steps: Step) -> Step:
+    """Return steps of one method as one that does all of them at once. Each comes to its end in any case."""
+    (method,) = {method for _, method, _ in steps}
+
+    def act(tell: OnEvent) -> None:
+        with ThreadPoolExecutor(len(steps)) as pool:
+            running = [pool.submit(one, tell) for _, _, one in steps]
+        for one in running:
+            one.result()
+
+    return "; ".join(name for name, _, _ in steps), method, act
 
 
 def foreign(arm: Arm, group: str, opaque: str) -> Sequence[str]:
@@ -95,6 +118,7 @@ class _Erasure:
     def __init__(self, target: AzureTarget, instance: Instance) -> None:
         self._target = target
         self._instance = instance
+        self._recording = threading.Lock()
 
     @property
     def _clients(self) -> Clients:
@@ -121,7 +145,7 @@ class _Erasure:
                 hint="see whose they are and move or delete them, then run the same command again",
                 code="foreign-resource",
             )
-        ours = self._target.lock_ids(self._instance)
+        ours = self._target.made(self._instance, ":ManagementLockByScope")
         others = [one["id"] for one in self._locks() if one["id"].lower() not in ours]
         if others:
             raise FailedError(
@@ -132,9 +156,11 @@ class _Erasure:
 
     def lift_locks(self, tell: OnEvent) -> None:
         """Remove the locks that the components made."""
-        for lock in self._locks():
+        found = self._locks()
+        for lock in found:
             tell(Event(text=f"lifting the lock {lock['id'].rpartition('/')[2]}"))
-            self._arm.delete(lock["id"], TYPES["azure-native:authorization:ManagementLockByScope"].version)
+        version = TYPES["azure-native:authorization:ManagementLockByScope"].version
+        self._delete_all((lock["id"] for lock in found), version)
 
     def stop_writers(self, _: OnEvent) -> None:
         """Stop the site, and take its settings away: a restored one would have them."""
@@ -144,14 +170,24 @@ class _Erasure:
         self._arm.post(f"{site}/stop", version)
         self._arm.put_only(f"{site}/config/appsettings", version, {"properties": {}})
 
+    def delete_diagnostics(self, _: OnEvent) -> None:
+        """Delete what sends logs: it can outlive its resource, and take hold of one of the same name."""
+        type_ = "Microsoft.Insights/diagnosticSettings"
+        version = TYPES["azure-native:monitor:DiagnosticSetting"].version
+        listed = inventory.resources(self._arm, self._group)
+        found = inventory.parts(self._arm, self._group, listed, type_=type_)
+        self._delete_all((one.id for one in found), version)
+
     def delete_server(self, _: OnEvent) -> None:
         """Delete the database server; its backups stay for days, encrypted."""
         server, version = self._one("dbforpostgresql:Server", self._names.server)
-        if self._arm.get(server, version) is not None:
-            self._arm.delete(server, version)
-            self._target.record_residue(
-                self._instance, residues.of_server(server, deleted_at=self._clients.now())
-            )
+        seen = self._arm.get(server, version) is not None
+        if seen:
+            # Before it goes: a run that is killed in between would see no server any more.
+            self._record(residues.of_server(server, deleted_at=self._clients.now()))
+        # Asked for even if it is not seen: it may have just been made.
+        if self._arm.delete(server, version) or seen:
+            self._record(residues.of_server(server, deleted_at=self._clients.now()))
 
     def release_names(self, _: OnEvent) -> None:
         """Unbind host names of the instance's own, then delete their certificates: not in use any more."""
@@ -167,20 +203,27 @@ class _Erasure:
     def delete_site(self, _: OnEvent) -> None:
         """Delete the site; Azure keeps content and settings for a month."""
         site, version = self._one("web:WebApp", self._names.site)
-        self._arm.delete(site, version, deleteEmptyServerFarm="false")
+        self._delete_and_note(site, version, deleteEmptyServerFarm="false")
 
-    def empty_storage(self, tell: OnEvent) -> None:
-        """Delete every container for good: Azure keeps a deleted account, and it can be recovered."""
+    def delete_storage(self, tell: OnEvent) -> None:
+        """Delete the account; every container before, for good: Azure keeps an account, to be recovered."""
         account, version = self._one("storage:StorageAccount", self._names.storage)
-        if self._arm.get(account, version) is None:
-            return
-        for one in storage.emptied(self._arm, account, now=self._clients.now(), tell=tell):
-            self._target.record_residue(self._instance, one)
-
-    def delete_storage(self, _: OnEvent) -> None:
-        """Delete the account of the blobs."""
-        account, version = self._one("storage:StorageAccount", self._names.storage)
-        self._arm.delete(account, version)
+        try:
+            left = storage.emptied(
+                self._arm,
+                account,
+                known=self._target.made(self._instance, ":BlobContainer"),
+                now=self._clients.now(),
+                tell=tell,
+            )
+        except TenantryError as error:
+            # Not asked for before: what was just made may not be seen yet.
+            if any(arm_code(error, code) for code in _NO_ACCOUNT):
+                return
+            raise
+        for one in left:
+            self._record(one)
+        self._delete_and_note(account, version)
 
     def delete_logs(self, _: OnEvent) -> None:
         """Delete the workspace so that it cannot be recovered; one deleted before is recovered for it."""
@@ -188,23 +231,29 @@ class _Erasure:
         self._arm.delete(workspace, version, force="true")
 
     def delete_secrets(self, _: OnEvent) -> None:
-        """Delete the vault of the secrets, and purge it."""
-        self._delete_vault(self._names.secrets_vault)
-        for kind, entry in self._kept():
-            if kind.word == "vault" and entry["name"] == self._names.secrets_vault:
-                self._purge(f"{entry['id']}/purge", kind.version)
+        """Delete the vault of the secrets, and purge it, whether it is listed already or not."""
+        vault, version = self._one("keyvault:Vault", self._names.secrets_vault)
+        existed = self._arm.delete(vault, version)
+        kept = (
+            f"/subscriptions/{self._clients.access.subscription_id}/providers/Microsoft.KeyVault"
+            f"/locations/{self._target.region(self._instance)}/deletedVaults/{self._names.secrets_vault}"
+        )
+        self._purge(f"{kept}/purge", version, existed=existed)
 
     def delete_keys(self, _: OnEvent) -> None:
         """Delete the vaults of the keys; purge protection keeps them for a week."""
-        for name in (self._names.keys_vault, self._names.pair_keys_vault):
-            self._delete_vault(name)
+        vaults = [
+            self._one("keyvault:Vault", one) for one in (self._names.keys_vault, self._names.pair_keys_vault)
+        ]
+        for vault, version in vaults:
+            self._delete_and_note(vault, version)
 
     def delete_assignments(self, _: OnEvent) -> None:
         """Delete role assignments: with their principal gone they would stay."""
         version = TYPES["azure-native:authorization:RoleAssignment"].version
-        for asset in self._target.inventory(self._instance):
-            if asset.type == "Microsoft.Authorization/roleAssignments":
-                self._arm.delete(asset.id, version)
+        subscription_id = self._clients.access.subscription_id
+        found = inventory.assignments(self._arm, subscription_id, self._group)
+        self._delete_all((one["id"] for one in found), version)
 
     def delete_group(self, _: OnEvent) -> None:
         """Delete the group with all that is left in it."""
@@ -214,30 +263,41 @@ class _Erasure:
         """Keep what Azure keeps, before the last key is gone."""
         self._target.record_residues(self._instance)
 
-    def _purge(self, path: str, version: str) -> None:
-        """Purge what was deleted. Azure may forbid it for a while; what it goes on keeps is a residue."""
+    def _purge(self, path: str, version: str, *, existed: bool) -> None:
+        """Purge what was deleted. Azure may forbid it for a while; what it goes on keeps is a residue.
+
+        What ``existed`` a moment ago may not be known as deleted yet.
+        """
         for pause in (*_PURGE_PAUSES, None):
             try:
                 self._arm.post(path, version)
             except TenantryError as error:
-                if arm_code(error, "MethodNotAllowed") and pause is not None:
+                missing = any(arm_code(error, code) for code in _NO_VAULT)
+                if not missing and not arm_code(error, "MethodNotAllowed"):
+                    raise
+                if pause is not None and (existed or not missing):
                     time.sleep(pause)
                     continue
-                if not arm_code(error, "ResourceNotFound") and not arm_code(error, "MethodNotAllowed"):
-                    raise
             return
 
-    def _delete_vault(self, name: str) -> None:
-        vault, version = self._one("keyvault:Vault", name)
-        self._arm.delete(vault, version)
+    def _delete_all(self, found: Iterable[str], version: str) -> None:
+        """Delete resources of one type at once."""
+        with ThreadPoolExecutor(_AT_A_TIME) as pool:
+            list(pool.map(lambda one: self._arm.delete(one, version), list(found)))
+
+    def _delete_and_note(self, resource: str, version: str, **query: str) -> None:
+        """Delete what Azure keeps, and note that it does before a list of the deleted shows it."""
+        if self._arm.delete(resource, version, **query):
+            self._record(residues.of_deleted(resource, deleted_at=self._clients.now()))
+
+    def _record(self, residue: Residue) -> None:
+        with self._recording:  # what was known is read and written back
+            self._target.record_residue(self._instance, residue)
 
     def _locks(self) -> Sequence[dict[str, Any]]:
         if self._arm.get(self._group, TYPES["azure-native:resources:ResourceGroup"].version) is None:
             return []
         return self._arm.list(f"{self._group}/providers/{_LOCKS}", "2020-05-01")
-
-    def _kept(self) -> Sequence[tuple[inventory.DeletedKind, dict[str, Any]]]:
-        return inventory.kept(self._arm, self._clients.access.subscription_id, self._names)
 
     def _one(self, token: str, name: str) -> tuple[str, str]:
         kind = TYPES[f"azure-native:{token}"]

@@ -5,29 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from tenantry.adapters.azure_arm import Arm
-from tenantry.errors import TenantryError
 from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES
-from tenantry.model.status import Asset, EraseMethod, Evidence
+from tenantry.model.status import Asset
+from tenantry.targets.azure.asset_types import ASSET_TYPES, Listed
 
 __all__ = [
     "DELETED",
     "DeletedKind",
+    "assignments",
+    "at",
     "group_id",
     "host_names",
     "inventory",
     "kept",
-    "prove_absent",
+    "parts",
     "resources",
 ]
 
 _RESOURCES: Final = "2021-04-01"
 _BINDING: Final = TYPES["azure-native:web:WebAppHostNameBinding"]
-_AUTHORIZATION: Final = TYPES["azure-native:authorization:RoleAssignment"].version
+_VERSIONS: Final = {one.arm_type.lower(): one.version for one in TYPES.values()}
+_AT_ONCE: Final = 16  # lists
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,18 +108,46 @@ def inventory(arm: Arm, subscription_id: str, names: AzureNames) -> frozenset[As
     found: set[Asset] = set()
     if arm.get(group, _RESOURCES) is not None:
         found.add(Asset(id=group, type="Microsoft.Resources/resourceGroups"))
-        for one in resources(arm, group):
-            found.add(Asset(id=one["id"], type=one["type"], detail=one.get("location", "")))
-        for one in arm.list(f"{group}/providers/Microsoft.Authorization/locks", "2020-05-01"):
-            found.add(Asset(id=one["id"], type="Microsoft.Authorization/locks"))
-        for one in host_names(arm, group, names.site):
-            found.add(Asset(id=one["id"], type=_BINDING.arm_type))
+        listed = resources(arm, group)
+        found |= {Asset(id=one["id"], type=one["type"], detail=one.get("location", "")) for one in listed}
+        found |= set(parts(arm, group, listed))
     # With the group gone, too: an assignment may outlive what it was made for.
-    for one in _assignments(arm, subscription_id, group):
+    for one in assignments(arm, subscription_id, group):
         found.add(Asset(id=one["id"], type="Microsoft.Authorization/roleAssignments"))
     for kind, entry in kept(arm, subscription_id, names):
         found.add(Asset(id=str(entry.get("id", "")), type=kind.arm_type, detail="deleted, and kept"))
     return frozenset(found)
+
+
+def parts(arm: Arm, group: str, listed: Sequence[Mapping[str, Any]], *, type_: str = "") -> Sequence[Asset]:
+    """Return what hangs on a group and on its resources, only of one type when it is given."""
+    paths: list[tuple[str, str]] = []
+    for name, row in ASSET_TYPES.items():
+        if type_ not in ("", name):
+            continue
+        if row.listed is Listed.SCOPE:
+            paths.append((name, f"{group}/providers/{name}"))
+        elif row.listed is Listed.BELOW:
+            around = {parent.lower(): path for parent, path in row.parents.items()}
+            paths += [
+                (name, f"{one['id']}/{around[one['type'].lower()]}")
+                for one in listed
+                if one["type"].lower() in around
+            ]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        lists = pool.map(lambda one: arm.list(one[1], _VERSIONS[one[0].lower()]), paths)
+        return [
+            Asset(id=entry["id"], type=name)
+            for (name, _), entries in zip(paths, lists, strict=True)
+            for entry in entries
+            if not _is_given(name, entry)
+        ]
+
+
+def _is_given(type_: str, entry: Mapping[str, Any]) -> bool:
+    """Say whether it is the host name that App Service gave a site, which is part of it."""
+    site, _, host = str(entry["id"]).partition("/hostNameBindings/")
+    return type_ == _BINDING.arm_type and host.startswith(f"{site.rpartition('/')[2]}.")
 
 
 def kept(arm: Arm, subscription_id: str, names: AzureNames) -> Sequence[tuple[DeletedKind, dict[str, Any]]]:
@@ -133,58 +163,20 @@ def kept(arm: Arm, subscription_id: str, names: AzureNames) -> Sequence[tuple[De
             (kind, entry)
             for kind, entries in zip(DELETED, lists, strict=True)
             for entry in entries
-            if _at(entry, kind.name) in mine
+            if at(entry, kind.name) in mine
         ]
 
 
-def prove_absent(
-    arm: Arm, subscription_id: str, names: AzureNames, known: frozenset[Asset], *, now: datetime
-) -> Sequence[Evidence]:
-    """Look for the group, for each known asset, and for strays. What is kept after deletion is a residue."""
-    group = group_id(subscription_id, names)
-    try:
-        there = {asset.id.lower(): asset for asset in inventory(arm, subscription_id, names)}
-    except TenantryError as error:
-        return [
-            Evidence(asset=one, method=None, absent=None, evidence=f"could not look: {error.message}", at=now)
-            for one in sorted(known, key=lambda one: one.id)
-        ] or [_unseen(group, error, now)]
-    wanted = {asset.id.lower(): asset for asset in known}
-    found = []
-    for key in sorted({*there, *wanted, group.lower()}):
-        asset = (
-            wanted.get(key) or there.get(key) or Asset(id=group, type="Microsoft.Resources/resourceGroups")
-        )
-        if asset.detail == "deleted, and kept":
-            continue
-        present = key in there and there[key].detail != "deleted, and kept"
-        found.append(
-            Evidence(
-                asset=asset,
-                method=EraseMethod.CLEAR,
-                absent=not present,
-                evidence="Resource Manager lists it" if present else "not in Resource Manager's lists",
-                at=now,
-            )
-        )
-    return found
-
-
-def _unseen(group: str, error: TenantryError, now: datetime) -> Evidence:
-    asset = Asset(id=group, type="Microsoft.Resources/resourceGroups")
-    return Evidence(
-        asset=asset, method=None, absent=None, evidence=f"could not look: {error.message}", at=now
-    )
-
-
-def _assignments(arm: Arm, subscription_id: str, group: str) -> Iterator[dict[str, Any]]:
-    path = f"/subscriptions/{subscription_id}/providers/Microsoft.Authorization/roleAssignments"
-    for one in arm.list(path, _AUTHORIZATION):
+def assignments(arm: Arm, subscription_id: str, group: str) -> Iterator[dict[str, Any]]:
+    """Return the role assignments in a group and on anything in it, whether it is there or not."""
+    type_ = "Microsoft.Authorization/roleAssignments"
+    for one in arm.list(f"/subscriptions/{subscription_id}/providers/{type_}", _VERSIONS[type_.lower()]):
         if str(one["properties"].get("scope", "")).lower().startswith(group.lower()):
             yield one
 
 
-def _at(entry: Mapping[str, Any], path: str) -> str:
+def at(entry: Mapping[str, Any], path: str) -> str:
+    """Return what stands in an entry at a dotted path, "" when nothing does."""
     value: Any = entry
     for part in path.split("."):
         value = value.get(part, "") if isinstance(value, Mapping) else ""

@@ -11,13 +11,15 @@ from tenantry.adapters.azure_arm import Arm
 from tenantry.errors import TenantryError
 from tenantry.model.azure_names import AzureNames
 from tenantry.model.status import Presence, Residue
-from tenantry.targets.azure.inventory import DELETED, DeletedKind, kept
+from tenantry.targets.azure.asset_types import ASSET_TYPES
+from tenantry.targets.azure.inventory import DELETED, DeletedKind, at, kept
 
-__all__ = ["FACT", "SERVER_KEPT", "as_text", "from_text", "look", "of_server"]
+__all__ = ["FACT", "SERVER_KEPT", "as_text", "from_text", "look", "of_deleted", "of_server"]
 
 FACT: Final = "azure_residues"
-SERVER_KEPT: Final = timedelta(days=5)
 _SERVER: Final = "Microsoft.DBforPostgreSQL/flexibleServers"
+SERVER_KEPT: Final = timedelta(days=ASSET_TYPES[_SERVER].kept_days)
+_HEARD: Final = timedelta(minutes=10)  # until every list has what was deleted
 _REMEDIES: Final = {
     "vault": "a deleted vault, which can be recovered until its date; purge protection forbids to purge it",
     "workspace": "a deleted workspace: recover it, then delete it with force",
@@ -38,6 +40,20 @@ def of_server(server_id: str, *, deleted_at: datetime) -> Residue:
     )
 
 
+def of_deleted(resource_id: str, *, deleted_at: datetime) -> Residue:
+    """Return the residue of what Azure keeps and lists; the list may not show it yet."""
+    type_ = "/".join(resource_id.split("/")[-3:-1])
+    (kind,) = [one for one in DELETED if one.arm_type.lower() == type_.lower()]
+    return Residue(
+        where=resource_id,
+        what=_REMEDIES[kind.word],
+        since=deleted_at,
+        until=deleted_at + timedelta(days=kind.days),
+        type=kind.arm_type,
+        kind="soft-deleted",
+    )
+
+
 def look(
     arm: Arm, subscription_id: str, names: AzureNames, recorded: Sequence[Residue], *, now: datetime
 ) -> Sequence[Residue]:
@@ -46,7 +62,10 @@ def look(
     Where the lists cannot be read, that is told as a residue: nobody then says that nothing is left.
     """
     try:
-        listed = [_of_entry(kind, entry, now=now) for kind, entry in kept(arm, subscription_id, names)]
+        listed = {
+            (kind.arm_type.lower(), at(entry, kind.name).lower()): _of_entry(kind, entry, now=now)
+            for kind, entry in kept(arm, subscription_id, names)
+        }
     except TenantryError as error:
         unread = Residue(
             where=f"/subscriptions/{subscription_id}",
@@ -56,11 +75,14 @@ def look(
             type="Microsoft.Resources/subscriptions",
         )
         return [*(_seen(one, Presence.UNKNOWN) for one in recorded), unread]
-    found = {_key(one): one for one in listed}
-    for one in recorded:
-        if one.kind != "unread" and _key(one) not in found:
-            found[_key(one)] = _seen(one, _presence(one, now))
-    return sorted(found.values(), key=lambda one: (one.until or now, one.where))
+    found = [*listed.values()]
+    shown = {one.where for one in found}
+    found += [
+        _seen(one, _presence(one, now))
+        for one in recorded
+        if one.kind != "unread" and one.where not in shown and _key(one) not in listed
+    ]
+    return sorted(found, key=lambda one: (one.until or now, one.where))
 
 
 def as_text(residues: Sequence[Residue]) -> str:
@@ -116,9 +138,10 @@ _DELETED_AT: Final = ("deletionDate", "deletedTimestamp", "deletionTime", "delet
 
 
 def _presence(one: Residue, now: datetime) -> Presence:
-    """Say what not standing in a list means: gone, but for what no list would show before its date."""
+    """Say what not standing in a list means: gone, but for what no list would show, or not yet."""
     if one.type in {kind.arm_type for kind in DELETED}:
-        return Presence.GONE
+        was_listed = one.observed is Presence.PRESENT
+        return Presence.GONE if was_listed or now - one.since > _HEARD else Presence.UNKNOWN
     return Presence.GONE if one.until is not None and now >= one.until else Presence.UNKNOWN
 
 

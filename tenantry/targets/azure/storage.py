@@ -6,7 +6,8 @@ a container takes with it what was deleted inside of it before.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -21,11 +22,21 @@ __all__ = ["emptied"]
 
 _CONTAINER: Final = TYPES["azure-native:storage:BlobContainer"]
 _ACCOUNT: Final = TYPES["azure-native:storage:StorageAccount"].arm_type
+_PATIENCE_SECONDS: Final = 120.0
 _KEPT: Final = timedelta(days=next(one.days for one in DELETED if one.arm_type == _ACCOUNT))
 
 
-def emptied(arm: Arm, account: str, *, now: datetime, tell: OnEvent) -> Sequence[Residue]:
-    """Delete every container of an account so that it cannot be restored; look that none is left.
+def emptied(
+    arm: Arm, account: str, *, known: Iterable[str], now: datetime, tell: OnEvent
+) -> Sequence[Residue]:
+    """Delete every container of an account so that it cannot be restored; look until none is left.
+
+    Args:
+        arm: Resource Manager.
+        account: its id.
+        known: ids of containers that were made; a list may not have them yet.
+        now: the cloud's time.
+        tell: takes what is done.
 
     Returns:
         the containers that somebody deleted earlier: switching their retention off does not
@@ -37,10 +48,13 @@ def emptied(arm: Arm, account: str, *, now: datetime, tell: OnEvent) -> Sequence
     service = f"{account}/blobServices/default"
     off = {"deleteRetentionPolicy": {"enabled": False}, "containerDeleteRetentionPolicy": {"enabled": False}}
     arm.put_only(service, _CONTAINER.version, {"properties": {**off, "isVersioningEnabled": False}})
-    for one in _containers(arm, service):
-        tell(Event(text=f"deleting the container {one['name']}"))
-        arm.delete(f"{service}/containers/{one['name']}", _CONTAINER.version)
-    left = [one["name"] for one in _containers(arm, service)]
+    names = {one["name"] for one in _containers(arm, service)} | {one.rpartition("/")[2] for one in known}
+    for name in sorted(names):
+        tell(Event(text=f"deleting the container {name}"))
+        arm.delete(f"{service}/containers/{name}", _CONTAINER.version)
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while (left := [one["name"] for one in _containers(arm, service)]) and time.monotonic() < deadline:
+        time.sleep(1)  # a list may have what was just deleted
     if left:
         raise FailedError(
             f"{len(left)} containers of {account.rpartition('/')[2]} are still there: {left[0]}",

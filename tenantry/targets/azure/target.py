@@ -24,6 +24,7 @@ from tenantry.model.status import Asset, BackupRecord, Change, ChangeKind, Condi
 from tenantry.ports import Event, Hold, Instance, Lease, OnEvent, Request
 from tenantry.stacks.instance import azure_program
 from tenantry.targets.azure import (
+    absence,
     backups,
     deciding,
     deploying,
@@ -33,6 +34,7 @@ from tenantry.targets.azure import (
     host_name,
     inventory,
     observing,
+    patience,
     preflight,
     residues,
     unmade,
@@ -163,12 +165,18 @@ class AzureTarget:
                 # What a killed run left open.
                 way_in.shut(clients.arm, self.server_id(instance), lease)
             lease.intent(f"engine up, stack {instance.opaque}")
-            result = engine.up(
-                instance.opaque,
-                program,
-                passphrase=self.engines.passphrase(instance),
+            result = patience.once_in_force(
+                lambda first: engine.up(
+                    instance.opaque,
+                    program,
+                    passphrase=self.engines.passphrase(instance),
+                    on_event=on_event,
+                    # What it has just made may not be seen yet; its state knows.
+                    refresh=first,
+                    adopt=partial(_find_made, clients),
+                ),
+                lease=lease,
                 on_event=on_event,
-                adopt=partial(_find_made, clients),
             )
         changed = [change for change in result.changes if change.kind is not ChangeKind.SAME]
         lease.evidence(f"engine up: {len(changed)} of {len(result.changes)} resources changed")
@@ -266,18 +274,21 @@ class AzureTarget:
         """Return the steps of erasure, in order."""
         return erasure.erase_steps(self, instance)
 
-    def prove_absent(self, instance: Instance, known: frozenset[Asset]) -> Sequence[Evidence]:
-        """Look again at Azure's lists for what was known and for strays."""
+    def prove_absent(
+        self, instance: Instance, known: frozenset[Asset], on_event: OnEvent
+    ) -> Sequence[Evidence]:
+        """Look at Azure's lists for what was known and for strays, until they agree that it is gone."""
         clients = self.clients(instance)
         now = clients.now()
         if not values.is_made(instance):
             return unmade.prove_absent(clients.arm, clients.access.scope, instance.opaque, now=now)
-        return inventory.prove_absent(
+        return absence.prove_absent(
             clients.arm,
             clients.access.subscription_id,
             self.names(instance),
             known,
             now=now,
+            on_event=on_event,
         )
 
     def now(self, instance: Instance) -> datetime:
@@ -315,16 +326,20 @@ class AzureTarget:
 
     def names(self, instance: Instance) -> AzureNames:
         """Return the names of everything that the instance consists of."""
-        return values.names_of(instance, instance.facts.get(values.REGION, ""))
+        return values.names_of(instance, self.region(instance))
+
+    def region(self, instance: Instance) -> str:
+        """Return the region that the instance was made in, "" before that."""
+        return instance.facts.get(values.REGION, "")
 
     def server_id(self, instance: Instance) -> str:
         """Return the id of the database server."""
         return deploying.server_id(self.clients(instance).access.subscription_id, self.names(instance))
 
-    def lock_ids(self, instance: Instance) -> frozenset[str]:
-        """Return the ids of the locks that the engine made, in lower case."""
+    def made(self, instance: Instance, kind: str) -> frozenset[str]:
+        """Return the ids of what the engine made of a kind (the end of a token), in lower case."""
         made = self.engines.make(instance, {}).resources(instance.opaque)
-        return frozenset(one.id.lower() for one in made if one.type.endswith(":ManagementLockByScope"))
+        return frozenset(one.id.lower() for one in made if one.type.endswith(kind))
 
     def record_residue(self, instance: Instance, one: Residue) -> None:
         """Keep a residue that no list will show."""

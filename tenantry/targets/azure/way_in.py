@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from tenantry.adapters.azure_answers import arm_code
 from tenantry.adapters.azure_arm import Arm
 from tenantry.errors import FailedError, TenantryError, UnavailableError
 from tenantry.model.azure_types import TYPES
@@ -38,8 +39,9 @@ def opened(arm: Arm, server_id: str, door: Door, lease: Lease, on_event: OnEvent
     """
     lease.intent(f"way in: allow the operator's address at {server_id.rpartition('/')[2]}")
     on_event(Event(text="opening the private way in for this machine"))
+    address = ""
     try:
-        _set_public(arm, server_id, enabled=True)
+        _enable(arm, server_id)
         address = _learned(door)
         if address:
             ends = {"startIpAddress": address, "endIpAddress": address}
@@ -49,7 +51,12 @@ def opened(arm: Arm, server_id: str, door: Door, lease: Lease, on_event: OnEvent
         yield
     finally:
         on_event(Event(text="closing the private way in"))
-        shut(arm, server_id, lease)
+        # Not after a look: it may still show what was before this opened it.
+        _disable(arm, server_id)
+        # Without an address it let us in already: by a rule that a killed run left, perhaps.
+        if address or arm.get(f"{server_id}/firewallRules/{_RULE}", _VERSION) is not None:
+            _delete_rule(arm, server_id, lease)
+        _see_that_it_is_closed(arm, server_id)
         lease.evidence("way in: withdrawn, and seen to be closed")
 
 
@@ -57,10 +64,20 @@ def shut(arm: Arm, server_id: str, lease: Lease) -> None:
     """Withdraw what an operation allowed, and look that it is so. A server that is gone is closed."""
     if arm.get(server_id, _VERSION) is None:
         return
-    _set_public(arm, server_id, enabled=False)
+    if _is_public(arm, server_id):
+        _disable(arm, server_id)
     if arm.get(f"{server_id}/firewallRules/{_RULE}", _VERSION) is not None:
         _delete_rule(arm, server_id, lease)
-    if not is_closed(arm, server_id):
+    _see_that_it_is_closed(arm, server_id)
+
+
+def _see_that_it_is_closed(arm: Arm, server_id: str) -> None:
+    """Look until it is seen to be closed: a look may show what was a moment ago."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not is_closed(arm, server_id):
+        if time.monotonic() < deadline:
+            time.sleep(1)
+            continue
         raise FailedError(
             f"the private way into {server_id.rpartition('/')[2]} is still open",
             hint="run the same command again; in the portal: public access of the server must be off",
@@ -79,17 +96,34 @@ def is_closed(arm: Arm, server_id: str) -> bool:
 
 
 def _delete_rule(arm: Arm, server_id: str, lease: Lease) -> None:
-    """Delete the rule. A delete lock of the server forbids that, too: it is lifted, and put back."""
-    locks = [
-        one
-        for one in arm.list(f"{server_id}/providers/Microsoft.Authorization/locks", _LOCKS)
-        if one["id"].lower().startswith(f"{server_id}/providers/microsoft.authorization/locks/".lower())
-    ]
+    """Delete the rule. A delete lock of the server forbids that, too: it is lifted, and put back.
+
+    A lock that was just made holds before a list shows it.
+    """
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            with _unlocked(arm, server_id, lease):
+                arm.delete(f"{server_id}/firewallRules/{_RULE}", _VERSION)
+        except TenantryError as error:
+            if not arm_code(error, "ScopeLocked") or time.monotonic() > deadline:
+                raise
+        else:
+            return
+        time.sleep(1)
+
+
+@contextmanager
+def _unlocked(arm: Arm, server_id: str, lease: Lease) -> Iterator[None]:
+    """Lift the locks of a server that are listed for as long as the block runs."""
+    own = f"{server_id}/providers/microsoft.authorization/locks/".lower()
+    listed = arm.list(f"{server_id}/providers/Microsoft.Authorization/locks", _LOCKS)
+    locks = [one for one in listed if one["id"].lower().startswith(own)]
     for lock in locks:
         lease.intent(f"way in: lift the lock {lock['name']} for a moment")
         arm.delete(lock["id"], _LOCKS)
     try:
-        arm.delete(f"{server_id}/firewallRules/{_RULE}", _VERSION)
+        yield
     finally:
         for lock in locks:
             kept = {key: lock["properties"][key] for key in ("level", "notes") if key in lock["properties"]}
@@ -97,12 +131,18 @@ def _delete_rule(arm: Arm, server_id: str, lease: Lease) -> None:
             lease.evidence(f"way in: the lock {lock['name']} is back")
 
 
-def _set_public(arm: Arm, server_id: str, *, enabled: bool) -> None:
+def _is_public(arm: Arm, server_id: str) -> bool:
     server = arm.get(server_id, _VERSION) or {}
-    wanted = "Enabled" if enabled else "Disabled"
     network = server.get("properties", {}).get("network") or {}
-    if network.get("publicNetworkAccess") != wanted:
-        arm.patch(server_id, _VERSION, {"properties": {"network": {"publicNetworkAccess": wanted}}})
+    return bool(network.get("publicNetworkAccess") != "Disabled")
+
+
+def _enable(arm: Arm, server_id: str) -> None:
+    arm.patch(server_id, _VERSION, {"properties": {"network": {"publicNetworkAccess": "Enabled"}}})
+
+
+def _disable(arm: Arm, server_id: str) -> None:
+    arm.patch(server_id, _VERSION, {"properties": {"network": {"publicNetworkAccess": "Disabled"}}})
 
 
 def _learned(door: Door) -> str:

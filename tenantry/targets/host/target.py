@@ -171,8 +171,11 @@ class HostTarget:
         """Return the steps of erasure, in order."""
         return erasure.erase_steps(self, instance)
 
-    def prove_absent(self, instance: Instance, known: frozenset[Asset]) -> Sequence[Evidence]:
-        """Look over the whole host for what was known and for strays."""
+    def prove_absent(
+        self, instance: Instance, known: frozenset[Asset], on_event: OnEvent
+    ) -> Sequence[Evidence]:
+        """Look over the whole host for what was known and for strays. Once is enough here."""
+        del on_event
         return inventory.prove_absent(self.place(instance, sought=self._sought(instance)), known)
 
     def now(self, instance: Instance) -> datetime:  # noqa: ARG002 - the port's signature

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bench.coverage import named_by_the_components
 from tenantry.adapters import tools
 from tenantry.adapters.engine import Engine
 from tenantry.components.azure.props import AzureProps
@@ -17,6 +18,7 @@ from tenantry.model.azure_types import TYPES
 from tenantry.model.residency import AzurePlacement
 from tenantry.sandbox.native.provider import serve
 from tenantry.stacks.instance import azure_program
+from tenantry.targets.azure.asset_types import ASSET_TYPES
 from tenantry.targets.azure.deciding import planned_resources
 from tests.azure import arm_types
 from tests.azure.recording import ACCOUNT_KEY, CACHE_KEY, RecordingManager, example_props, token_of
@@ -95,6 +97,19 @@ def test_every_body_is_one_that_microsofts_own_types_have(
         if (found := arm_types.faults(token_of(path), body))
     }
     assert wrong == {}
+
+
+def test_what_the_components_name_is_made_and_has_a_row_of_assets(
+    sent: dict[str, dict[str, Any]],
+    with_pair: dict[str, dict[str, Any]],
+    platform: dict[str, dict[str, Any]],
+) -> None:
+    made = {token_of(path) for path in (*sent, *with_pair, *platform)}
+    # A host name is brought on in stages; tests/azure/components/test_host_name.py makes these.
+    staged = {f"azure-native:web:{one}" for one in ("Certificate", "WebAppHostNameBinding")}
+    assert made | staged == named_by_the_components()
+    rows = {name.lower() for name in ASSET_TYPES}
+    assert [one for one in sorted(made | staged) if TYPES[one].arm_type.lower() not in rows] == []
 
 
 def test_every_type_of_the_table_has_somebody_elses_description() -> None:

@@ -91,3 +91,25 @@ def test_what_the_register_keeps_is_read_back_as_it_was(until: datetime | None) 
         observed=Presence.PRESENT,
     )
     assert residues.from_text(residues.as_text([one])) == [one]
+
+
+def _deleted(name: str) -> Residue:
+    site = f"/subscriptions/s/resourceGroups/rg/providers/Microsoft.Web/sites/{name}"
+    return residues.of_deleted(site, deleted_at=_NOW)
+
+
+def test_what_was_just_deleted_and_is_not_listed_yet_is_not_gone() -> None:
+    recorded = [_deleted(_NAMES.site)]
+    soon = _look({}, recorded, now=_NOW + timedelta(minutes=5))
+    assert [(one.observed, one.until) for one in soon] == [(Presence.UNKNOWN, _NOW + timedelta(days=30))]
+    later = _look({}, recorded, now=_NOW + timedelta(minutes=11))
+    assert [one.observed for one in later] == [Presence.GONE]
+
+
+def test_what_was_noted_at_its_deletion_is_told_once_when_a_list_has_it() -> None:
+    entry = {
+        "id": "/subscriptions/s/providers/Microsoft.Web/locations/x/deletedSites/7",
+        "properties": {"deletedSiteName": _NAMES.site, "deletedTimestamp": _NOW.isoformat()},
+    }
+    found = _look({"deletedSites": [entry]}, [_deleted(_NAMES.site)])
+    assert [(one.observed, one.where.rpartition("/")[2]) for one in found] == [(Presence.PRESENT, "7")]

@@ -147,7 +147,7 @@ def test_what_is_there_is_found_and_never_said_to_be_absent(bench: Bench) -> Non
     known = frozenset(
         asset for asset in bench.target.inventory(bench.request.instance) if asset.type != "process"
     )
-    evidence = bench.target.prove_absent(bench.request.instance, known)
+    evidence = bench.target.prove_absent(bench.request.instance, known, lambda _: None)
     assert known
     assert {one.absent for one in evidence if one.asset in known} == {False}
 
@@ -155,7 +155,7 @@ def test_what_is_there_is_found_and_never_said_to_be_absent(bench: Bench) -> Non
 def test_a_stray_that_nobody_recorded_is_found_by_looking(bench: Bench) -> None:
     ghost = _ghost(bench, new_opaque_name())
     planted = bench.plant(ghost.opaque)
-    evidence = bench.target.prove_absent(ghost, frozenset())
+    evidence = bench.target.prove_absent(ghost, frozenset(), lambda _: None)
     left = [one.asset.id for one in evidence if one.absent is False]
     assert len(left) == 1
     assert str(planted) in left[0]
@@ -172,7 +172,7 @@ def test_each_step_of_an_erasure_may_be_repeated_and_nothing_is_left(bench: Benc
             act(bench.on_event)
         for _, _, act in bench.target.erase_steps(instance):  # as after a kill at the very end
             act(bench.on_event)
-    evidence = bench.target.prove_absent(instance, known)
+    evidence = bench.target.prove_absent(instance, known, lambda _: None)
     assert [one.asset.id for one in evidence if one.absent is not True] == []
     bench.register.update(instance.name, state=State.ERASED)
     assert all(residue.where for residue in bench.target.residues(instance))

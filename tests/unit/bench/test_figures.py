@@ -39,6 +39,15 @@ def test_one_figure_over_its_limit_fails_the_run() -> None:
     assert not within_limits([RATIO, QUANTITY, UNLIMITED])
 
 
+def test_a_figure_that_has_to_reach_something_is_within_when_it_does() -> None:
+    share = Figure(name="rows", ours=(3.0,), baseline=(3.0,), unit="types", least=1.0)
+    assert share.is_within
+    short = Figure(name="rows", ours=(2.0,), baseline=(3.0,), unit="types", least=1.0)
+    assert not short.is_within
+    line = table([short]).splitlines()[1].split()
+    assert line == ["rows", "0.67", "x", ">=", "1", "x", "2.00", "types", "3.00", "types", "1", "UNDER"]
+
+
 def test_a_figure_without_samples_is_refused() -> None:
     with pytest.raises(ValueError, match="deploy: nothing was measured"):
         Figure(name="deploy", ours=())

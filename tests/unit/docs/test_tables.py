@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tenantry import errors
 from tenantry.targets.azure import observing
+from tenantry.targets.azure.asset_types import ASSET_TYPES as ON_AZURE
 from tenantry.targets.host import probes
 from tenantry.targets.host.inventory import ASSET_TYPES
 
@@ -49,6 +50,14 @@ def test_the_page_of_asset_types_has_every_type_as_it_is() -> None:
         for row in _rows("asset-types.md")
     }
     assert told == {name: (str(kind.method), set(kind.covers)) for name, kind in ASSET_TYPES.items()}
+
+
+def test_the_page_of_asset_types_on_azure_has_every_type_as_it_is() -> None:
+    told = {row[0].strip("`"): tuple(row[1:]) for row in _rows("asset-types-azure.md")}
+    assert told == {
+        name: (str(row.listed), row.step, f"{row.kept_days} days" if row.kept_days else "no")
+        for name, row in ON_AZURE.items()
+    }
 
 
 def test_the_page_of_conditions_has_every_type_with_its_reasons() -> None:
