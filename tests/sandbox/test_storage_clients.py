@@ -454,7 +454,7 @@ def encrypted(accounts: _Accounts) -> tuple[str, KeyClient]:
     }
     name = f"st{uuid.uuid4().hex[:12]}"
     path = f"{accounts.path}/Microsoft.Storage/storageAccounts/{name}"
-    with pytest.raises(TenantryError, match="not authorized"):
+    with pytest.raises(TenantryError, match="KeyVaultAuthenticationFailure"):
         accounts.sandbox.arm().put(path, "2024-01-01", body)
     vault = f"{accounts.path}/Microsoft.KeyVault/vaults/{key.vault_url[8:].partition('.')[0]}"
     accounts.sandbox.assign(vault, "e147488a-f6f5-4113-8e2d-b22465e65bf6", user["properties"]["principalId"])

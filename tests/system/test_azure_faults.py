@@ -19,7 +19,7 @@ _SERVER = "Microsoft.DBforPostgreSQL/flexibleServers"
 _REFUSED = (
     ("VaultAlreadyExists", "Microsoft.KeyVault/vaults", "vault-already-exists"),
     ("LocationIsOfferRestricted", _SERVER, "location-is-offer-restricted"),
-    ("MissingSubscriptionRegistration", "Microsoft.Web/sites", "missing-subscription-registration"),
+    ("MissingSubscriptionRegistration", "Microsoft.Web/sites/config", "missing-subscription-registration"),
 )
 # The other codes, which the engine's adapter and the remedies treat alike.
 _REFUSED_TOO = (
@@ -34,7 +34,7 @@ _REFUSED_TOO = (
     ("DeploymentQuotaExceeded", _SERVER, "deployment-quota-exceeded"),
     ("SkuNotAvailable", _SERVER, "sku-not-available"),
     ("ResourceQuotaExceeded", _SERVER, "resource-quota-exceeded"),
-    ("NoRegisteredProviderFound", "Microsoft.Web/sites", "no-registered-provider-found"),
+    ("NoRegisteredProviderFound", "Microsoft.Web/sites/config", "no-registered-provider-found"),
 )
 # What a journey meets, and waits for.
 _PASSING = (
