@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from tenantry.errors import FailedError, RefusedError, TenantryError, UnavailableError
 
-__all__ = ["Answer", "arm_code", "failure", "short"]
+__all__ = ["Answer", "arm_code", "failure", "first_line", "short"]
 
 _TAKEN = "somebody else took the name meanwhile: erase the instance and deploy it anew, which draws another"
 # Codes of Resource Manager that say: not like this. The rest may be otherwise at another time.
@@ -112,6 +112,11 @@ def _told(answer: Answer) -> tuple[str, str]:
 def _kebab(code: str) -> str:
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", code)
     return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error of Azure's packages says, or its type."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 
 def short(path: str) -> str:

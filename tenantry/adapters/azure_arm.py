@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from tenantry import faults
-from tenantry.adapters.azure_answers import Answer, failure, short
-from tenantry.adapters.azure_credential import Renewable
-from tenantry.errors import FailedError, TenantryError, UnavailableError
+from tenantry.adapters.azure_answers import Answer, failure, first_line, short
+from tenantry.adapters.azure_credential import Renewable, no_token
+from tenantry.errors import FailedError, UnavailableError
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -141,11 +141,10 @@ class Arm:
         try:
             response = self._client.send_request(request, stream=False)
         except ClientAuthenticationError as error:
-            raise _no_token(error) from None
+            raise no_token(error) from None
         except AzureError as error:
-            first = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
             raise UnavailableError(
-                f"{urlsplit(url).hostname} cannot be reached: {first}",
+                f"{urlsplit(url).hostname} cannot be reached: {first_line(error)}",
                 hint="see that the network lets you out, and that the workspace names the right cloud",
                 code="cloud-unreachable",
             ) from None
@@ -330,15 +329,6 @@ def _body(response: Any) -> Any:
     if "json" in response.headers.get("content-type", ""):
         return response.json()
     return response.content
-
-
-def _no_token(error: Exception) -> TenantryError:
-    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return UnavailableError(
-        f"Azure's login gave no token: {first[:300]}",
-        hint="see the block azure in tenantry.yaml: directory, credential and its file",
-        code="no-token",
-    )
 
 
 def _pipeline(base: str, credential: Any, scope: str, *, ca_file: Path | None, retries: int) -> Any:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tenantry.adapters.azure_answers import first_line
 from tenantry.adapters.files import check_private
 from tenantry.errors import SpecError, UnavailableError
 from tenantry.model.spec import CredentialKind
@@ -20,7 +21,7 @@ from tenantry.model.spec import CredentialKind
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential
 
-__all__ = ["Renewable", "make_credential", "read_secret", "token"]
+__all__ = ["Renewable", "make_credential", "no_token", "read_secret", "token"]
 
 _MOST_BYTES: Final = 64 * 1024
 
@@ -127,12 +128,16 @@ def token(credential: TokenCredential, scope: str) -> str:
     try:
         return credential.get_token(scope).token
     except (AzureError, OSError) as error:  # a token file may be gone meanwhile
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UnavailableError(
-            f"Azure's login gave no token: {first[:300]}",
-            hint="see the block azure in tenantry.yaml: directory, credential and its file",
-            code="no-token",
-        ) from None
+        raise no_token(error) from None
+
+
+def no_token(error: Exception) -> UnavailableError:
+    """Return the login's refusal as an error of ours."""
+    return UnavailableError(
+        f"Azure's login gave no token: {first_line(error)}",
+        hint="see the block azure in tenantry.yaml: directory, credential and its file",
+        code="no-token",
+    )
 
 
 def read_secret(path: Path | None) -> str:

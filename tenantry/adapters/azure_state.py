@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from tenantry.adapters.azure_answers import first_line
 from tenantry.errors import RefusedError, TenantryError, UnavailableError
 
 if TYPE_CHECKING:
@@ -176,9 +177,8 @@ class BlobStore:
 
     def _error(self, error: Exception, name: str) -> TenantryError:
         code = _code(error)
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         return UnavailableError(
-            f"{self.where(name)}: {code + ': ' if code else ''}{first}",
+            f"{self.where(name)}: {code + ': ' if code else ''}{first_line(error)}",
             hint=_HINTS.get(code, "see azure.state in tenantry.yaml, and that the network lets you out"),
             code="state-unreachable",
         )

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from tenantry import loopback
+from tenantry.adapters.azure_answers import first_line
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -101,8 +102,7 @@ def _token(credential: TokenCredential, resource: str) -> tuple[int, dict[str, s
     try:
         made = credential.get_token(f"{resource}/.default")
     except AzureError as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        return 400, {"error": "no_token", "error_description": first[:300]}
+        return 400, {"error": "no_token", "error_description": first_line(error)}
     return 200, {
         "access_token": made.token,
         "expires_on": str(made.expires_on),

@@ -127,7 +127,10 @@ def named(top: Path, word: re.Pattern[str]) -> Iterator[Path]:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Replace a file whole, durably."""
+    """Replace a file whole, durably.
+
+    Unlike ``files.write_file`` without a lock: runs of several instances may write at once.
+    """
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

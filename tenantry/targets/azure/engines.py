@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from tenantry.adapters import tools
@@ -23,6 +23,9 @@ from tenantry.model.spec import TeamState, Workspace
 from tenantry.ports import Instance
 from tenantry.targets.azure.clients import Clients
 from tenantry.targets.generated import new_password
+
+if TYPE_CHECKING:
+    from tenantry.adapters.azure_state import BlobStore
 
 __all__ = ["FACT", "Engines"]
 
@@ -116,8 +119,9 @@ class Engines:
     # --- parts of these ---
 
     def _store(self, place: str) -> Store:
-        if not place:
-            return FolderStore(self._folder / "state")
+        return self._blobs(place) if place else FolderStore(self._folder / "state")
+
+    def _blobs(self, place: str) -> BlobStore:
         from tenantry.adapters.azure_state import BlobStore  # slow to import, and rarely needed
 
         named, clients = urlsplit(place), self._clients()
@@ -131,11 +135,7 @@ class Engines:
         )
 
     def _look_at_container(self) -> Sequence[Problem]:
-        from tenantry.adapters.azure_state import BlobStore
-
-        store = self._store(self.place)
-        if isinstance(store, BlobStore):
-            store.check()
+        self._blobs(self.place).check()
         return []
 
     def _look_at_key(self) -> Sequence[Problem]:

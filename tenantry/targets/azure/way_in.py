@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from tenantry.adapters.azure_answers import arm_code
 from tenantry.adapters.azure_arm import Arm
@@ -62,9 +62,10 @@ def opened(arm: Arm, server_id: str, door: Door, lease: Lease, on_event: OnEvent
 
 def shut(arm: Arm, server_id: str, lease: Lease) -> None:
     """Withdraw what an operation allowed, and look that it is so. A server that is gone is closed."""
-    if arm.get(server_id, _VERSION) is None:
+    server = arm.get(server_id, _VERSION)
+    if server is None:
         return
-    if _is_public(arm, server_id):
+    if _public_access(server) != "Disabled":
         _disable(arm, server_id)
     if arm.get(f"{server_id}/firewallRules/{_RULE}", _VERSION) is not None:
         _delete_rule(arm, server_id, lease)
@@ -90,9 +91,8 @@ def is_closed(arm: Arm, server_id: str) -> bool:
     server = arm.get(server_id, _VERSION)
     if server is None:
         return True
-    network = server["properties"].get("network") or {}
     rules = arm.list(f"{server_id}/firewallRules", _VERSION)
-    return network.get("publicNetworkAccess") == "Disabled" and not rules
+    return _public_access(server) == "Disabled" and not rules
 
 
 def _delete_rule(arm: Arm, server_id: str, lease: Lease) -> None:
@@ -131,10 +131,9 @@ def _unlocked(arm: Arm, server_id: str, lease: Lease) -> Iterator[None]:
             lease.evidence(f"way in: the lock {lock['name']} is back")
 
 
-def _is_public(arm: Arm, server_id: str) -> bool:
-    server = arm.get(server_id, _VERSION) or {}
+def _public_access(server: Mapping[str, Any]) -> str:
     network = server.get("properties", {}).get("network") or {}
-    return bool(network.get("publicNetworkAccess") != "Disabled")
+    return str(network.get("publicNetworkAccess"))
 
 
 def _enable(arm: Arm, server_id: str) -> None:
