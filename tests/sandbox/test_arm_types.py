@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,13 +13,6 @@ from tests.support.sandbox import Sandbox
 
 NETWORK, ROLES, LOCKS, IDENTITIES = "2024-05-01", "2022-04-01", "2020-05-01", "2023-01-31"
 _OFFICER = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
-
-
-@pytest.fixture(scope="module")
-def arm(sandbox: Sandbox) -> Iterator[Arm]:
-    client = sandbox.arm()
-    yield client
-    client.close()
 
 
 @pytest.fixture

@@ -19,13 +19,6 @@ from tests.support.sandbox import GROUPS, Sandbox
 _VAULTS, _ROLES, _SUBSCRIPTIONS = "2024-11-01", "2022-04-01", "2022-12-01"
 
 
-@pytest.fixture(scope="module")
-def arm(sandbox: Sandbox) -> Iterator[Arm]:
-    client = sandbox.arm()
-    yield client
-    client.close()
-
-
 @pytest.fixture
 def clean(sandbox: Sandbox) -> Iterator[Sandbox]:
     """The sandbox; no fault of the test stays."""

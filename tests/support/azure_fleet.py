@@ -53,6 +53,19 @@ class Fleet:
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
+    def killed(self, point: int | str, *arguments: str) -> bool:
+        """Run tenantry until it is killed at a point; say whether it got there."""
+        done = subprocess.run(
+            [str(TENANTRY), *arguments, "--workspace", str(self.workspace)],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+            env={**os.environ, "TENANTRY_FAULT_KILL": str(point)},
+        )
+        assert done.returncode in {-9, 0}, f"{point}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.returncode == -9
+
     def new(self, name: str, *, profile: str = "registrations", **settings: str) -> None:
         """Write a spec."""
         settings["profile"] = profile

@@ -8,8 +8,6 @@ provider refuses to create what exists.
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
 import sys
 import uuid
 from pathlib import Path
@@ -24,20 +22,6 @@ _SOME = ((3, 14, 55, 80, 12), (1, 7, 6))
 _MANY = ((*range(2, 90, 8), 30, 5), (*range(1, 12, 2), 4, 6))
 _MADE_BY_AZURE = frozenset({"microsoft.network/networkinterfaces"})
 _LEAST_HIT = 4  # of a deploy: a late point may lie behind the end of a run that had less to do
-
-
-def _killed(fleet: Fleet, number: int | str, *command: str) -> bool:
-    """Run a command that is killed at a point; say whether it got so far."""
-    done = subprocess.run(
-        [str(_TENANTRY), *command, "--workspace", str(fleet.workspace)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        env={**os.environ, "TENANTRY_FAULT_KILL": str(number)},
-    )
-    assert done.returncode in {-9, 0}, f"{number}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done.returncode == -9
 
 
 def _orphans(fleet: Fleet, name: str) -> list[str]:
@@ -61,7 +45,7 @@ def test_a_killed_deploy_and_a_killed_erasure_are_finished_by_the_same_command(
     in_a_deploy, in_an_erasure = points
     fleet.new(name)
     deploy = ("instance", "deploy", name, "--reason", "a test")
-    hits = sum(_killed(fleet, number, *deploy) for number in in_a_deploy)
+    hits = sum(fleet.killed(number, *deploy) for number in in_a_deploy)
     assert hits >= _LEAST_HIT
     row = fleet.run(*deploy)["data"]["instances"][0]
     assert (row["outcome"], row["health"]) == ("done", "healthy")
@@ -71,7 +55,7 @@ def test_a_killed_deploy_and_a_killed_erasure_are_finished_by_the_same_command(
     assert len([one for one in groups if one["name"].startswith(f"rg-{name}-")]) == 1
 
     erase = ("erase", "run", name, "--confirm", name, "--reason", "a test")
-    assert sum(_killed(fleet, number, *erase) for number in in_an_erasure) >= 2
+    assert sum(fleet.killed(number, *erase) for number in in_an_erasure) >= 2
     erased = fleet.run(*erase)["data"]
     assert erased["state"] == "erased"
     assert {one["absent"] for one in erased["assets"]} == {True}
@@ -96,7 +80,7 @@ def test_a_deploy_that_is_killed_while_a_host_name_is_bound_is_finished_by_the_s
     binding, certified = f"PUT hostNameBindings/{host}", f"PUT certificates/{certificate}"
     # Each run goes on where the one before ended: bound, certified, with TLS.
     points = (f"after {binding}", f"before {certified}", f"after {certified}", f"after {binding}")
-    assert [_killed(fleet, f"1:{point}", *deploy) for point in points] == [True] * len(points)
+    assert [fleet.killed(f"1:{point}", *deploy) for point in points] == [True] * len(points)
     row = fleet.run(*deploy)["data"]["instances"][0]
     assert (row["health"], row["url"]) == ("healthy", f"https://{host}")
     assert fleet.run("instance", "preview", "malawi", "--exit-code")["data"]["changes"] == []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -34,20 +32,6 @@ def _named(state: str) -> str:
     return f"azure: {{cloud: sandbox, state: {state}}}\n"
 
 
-def _killed(fleet: Fleet, point: str, *command: str) -> bool:
-    """Run a command that is killed at a point; say whether it got there."""
-    done = subprocess.run(
-        [str(_TENANTRY), *command, "--workspace", str(fleet.workspace)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        env={**os.environ, "TENANTRY_FAULT_KILL": point},
-    )
-    assert done.returncode in {-9, 0}, f"{point}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done.returncode == -9
-
-
 @pytest.mark.soak
 @pytest.mark.longest
 @pytest.mark.timeout(1800)
@@ -62,7 +46,7 @@ def test_an_instance_lives_with_its_state_in_the_account_and_leaves_no_blob(flee
     _settings(fleet, _named(team.settings))
     locked = []
     for point in _IN_A_DEPLOY:
-        assert _killed(fleet, point, *deploy)
+        assert fleet.killed(point, *deploy)
         locked.append(any("/locks/" in blob for blob in team.blobs()))
     assert any(locked), "no kill struck while the engine ran"
     row = fleet.run(*deploy)["data"]["instances"][0]
@@ -80,7 +64,7 @@ def test_an_instance_lives_with_its_state_in_the_account_and_leaves_no_blob(flee
         assert elsewhere["problems"][0]["code"] == "state-elsewhere"
 
     _settings(fleet, _named(team.settings))
-    assert _killed(fleet, "2:before remove from state", *erase)
+    assert fleet.killed("2:before remove from state", *erase)
     erased = fleet.run(*erase)["data"]
     assert erased["state"] == "erased"
     assert {one["absent"] for one in erased["assets"]} == {True}

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,11 +9,12 @@ from tenantry.errors import RefusedError, TenantryError
 from tenantry.model.azure_types import TYPES
 from tenantry.model.lifecycle import State
 from tenantry.model.residency import AzurePlacement
-from tenantry.ports import Event, Instance, Request
+from tenantry.ports import Event, Request
 from tenantry.targets.azure.deciding import missing_facts
 from tenantry.targets.azure.rights import POLICY_READER
 from tenantry.targets.azure.values import OPERATION, REGION, SUBSCRIPTION, SUFFIX
 from tests.journeys.sweep import spec_and_profile
+from tests.support.instances import recorded
 
 
 class _Azure:
@@ -47,26 +47,7 @@ class _Azure:
 def _decide(azure: _Azure, facts: Mapping[str, str]) -> tuple[Mapping[str, str], list[str]]:
     spec, profile = spec_and_profile()
     spec = dataclasses.replace(spec, azure=AzurePlacement(region="southafricanorth"))
-    instance = Instance(
-        name=spec.name,
-        opaque="tnabc",
-        client="c",
-        target="azure",
-        host="one",
-        state=State.PROVISIONING,
-        profile=profile.name,
-        version="1",
-        url="",
-        uid=None,
-        ports={},
-        generation=1,
-        conditions=(),
-        observed_at=None,
-        created_at=datetime.now(UTC),
-        erased_at=None,
-        last_backup=None,
-        facts=facts,
-    )
+    instance = recorded(name=spec.name, state=State.PROVISIONING, profile=profile.name, facts=facts)
     access = SimpleNamespace(subscription_id="s", cloud=SimpleNamespace(rehearsal=False))
     clients: Any = SimpleNamespace(arm=azure, access=access)
     told: list[Event] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,35 +11,17 @@ import pytest
 from tenantry.adapters.engine_store import FolderStore
 from tenantry.adapters.vault import FileVault
 from tenantry.errors import RefusedError
-from tenantry.model.lifecycle import State
 from tenantry.model.spec import AzureSettings, CloudName, HostSettings, TeamState, Workspace
 from tenantry.ports import Instance
 from tenantry.targets.azure.clients import Clients
 from tenantry.targets.azure.clouds import access
 from tenantry.targets.azure.engines import FACT, Engines
+from tests.support.instances import recorded
 from tests.support.sandbox import running_sandbox
 from tests.support.team import Team, make_team
 
 _NAME = ".pulumi/stacks/tenantry/tnexample234.json"
-_INSTANCE = Instance(
-    name="kenya",
-    opaque="tnexample234",
-    client="Red Cross of Kenya",
-    target="azure",
-    host="one",
-    state=State.ACTIVE,
-    profile="registrations",
-    version="1",
-    url="",
-    uid=None,
-    ports={},
-    generation=1,
-    conditions=(),
-    observed_at=None,
-    created_at=datetime(2026, 11, 1, tzinfo=UTC),
-    erased_at=None,
-    last_backup=None,
-)
+_INSTANCE = recorded(name="kenya", opaque="tnexample234")
 
 
 @pytest.fixture(scope="module")

@@ -2,20 +2,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tenantry.config.workspace import load_workspace
 from tenantry.errors import RefusedError
-from tenantry.model.lifecycle import State
 from tenantry.model.residency import AzurePlacement
 from tenantry.model.spec import AzureSettings, CloudName, InstanceSpec, Workspace
 from tenantry.ports import Instance
 from tenantry.targets.azure.subscriptions import Subscriptions
 from tenantry.targets.azure.values import SUBSCRIPTION, SUFFIX
 from tests.journeys.sweep import spec_and_profile
+from tests.support.instances import recorded
 
 _WORKSPACES, _OTHER, _THIRD = (f"{digit * 8}-1111-1111-1111-111111111111" for digit in "aBc")
 _MADE = {SUFFIX: "abc234"}
@@ -36,26 +35,7 @@ def _spec(subscription: str = "") -> InstanceSpec:
 
 
 def _instance(facts: Mapping[str, str]) -> Instance:
-    return Instance(
-        name="benin",
-        opaque="tnabc",
-        client="c",
-        target="azure",
-        host="one",
-        state=State.ACTIVE,
-        profile="p",
-        version="1",
-        url="",
-        uid=None,
-        ports={},
-        generation=1,
-        conditions=(),
-        observed_at=None,
-        created_at=datetime.now(UTC),
-        erased_at=None,
-        last_backup=None,
-        facts=facts,
-    )
+    return recorded(facts=facts)
 
 
 def _number(subscriptions: Subscriptions, facts: Mapping[str, str], spec: InstanceSpec | None = None) -> str:

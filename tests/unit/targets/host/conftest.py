@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,30 +11,21 @@ from tenantry.model.names import new_opaque_name
 from tenantry.ports import Instance
 from tenantry.providers.host.layout import HostLayout
 from tenantry.targets.host.place import Place
+from tests.support.instances import recorded
 from tests.support.session import HostFolders
 
 
 @pytest.fixture
 def instance(host_folders: HostFolders) -> Instance:
     """An instance of which there is nothing but its record."""
-    return Instance(
-        name="benin",
+    return recorded(
         opaque=new_opaque_name(),
-        client="Red Cross of Benin",
         target="host",
         host="test",
         state=State.ERASED,
-        profile="registrations",
-        version="1.0.0",
         url="https://benin.example.org:8443",
         uid=host_folders.uid_base + 7,
         ports={"database": host_folders.port_base + 7},
-        generation=1,
-        conditions=(),
-        observed_at=None,
-        created_at=datetime.now(UTC),
-        erased_at=None,
-        last_backup=None,
     )
 
 
