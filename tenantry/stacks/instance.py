@@ -53,7 +53,14 @@ def azure_program(props: AzureProps) -> Callable[[], None]:
 
 @functools.cache
 def _loading() -> Future[None]:
-    """Start to import the components: two seconds' work, of which the engine's start hides one."""
+    """Start to import the components: a second's work, which the engine's start hides.
+
+    What others import meanwhile is imported before: modules of pulumi and of grpc import each
+    other in circles, and two threads that enter a circle at different places each get a module
+    that is half made (ImportError).
+    """
+    import pulumi  # noqa: F401 - for what it imports, grpc too
+
     beside = ThreadPoolExecutor(1, thread_name_prefix="loading")
     try:
         return beside.submit(_load)
