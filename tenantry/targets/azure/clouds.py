@@ -8,6 +8,7 @@ rehearsal.
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,7 +112,7 @@ def access(settings: AzureSettings, *, private: Path) -> Access:
         private: the workspace's private folder, where the sandbox of the workspace writes its end points.
 
     Raises:
-        UnavailableError: the sandbox of this workspace was never started.
+        UnavailableError: the sandbox of this workspace was never started, or its certificate is gone.
     """
     if settings.cloud is CloudName.SANDBOX:
         return _sandbox(private / "sandbox" / "endpoints.json")
@@ -129,6 +130,7 @@ def access(settings: AzureSettings, *, private: Path) -> Access:
 
 def _sandbox(file: Path) -> Access:
     told = _read(file)
+    _check_authority(Path(told["ca_file"]))
     cloud = Cloud(
         name=CloudName.SANDBOX,
         arm=told["arm"].rstrip("/"),
@@ -165,3 +167,15 @@ def _read(file: Path) -> dict[str, Any]:
             code="no-sandbox",
         )
     return told
+
+
+def _check_authority(file: Path) -> None:
+    """See that HTTPS can be verified with the file: the libraries tell it as a fault of their caller."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(str(file))
+    except OSError as error:  # ssl.SSLError is one
+        raise UnavailableError(
+            f"the authority's certificate {file} cannot be read",
+            hint="start the sandbox anew: tenantry sandbox stop, then tenantry sandbox start",
+            code="certificate-unreadable",
+        ) from error
