@@ -15,7 +15,7 @@ from tenantry.sandbox.arm_deleted import Deleted
 from tenantry.sandbox.arm_groups import Groups
 from tenantry.sandbox.arm_offers import Offers
 from tenantry.sandbox.arm_policies import Policies
-from tenantry.sandbox.arm_resources import Call, Resources
+from tenantry.sandbox.arm_resources import Resources
 from tenantry.sandbox.arm_stacks import Stacks
 from tenantry.sandbox.arm_subscription import Subscription
 from tenantry.sandbox.cloud import SandboxCloud
@@ -24,6 +24,7 @@ from tenantry.sandbox.kinds import ArmFault
 from tenantry.sandbox.metadata import metadata
 from tenantry.sandbox.operations import Operations
 from tenantry.sandbox.parts.notes import segment
+from tenantry.sandbox.requests import Call
 from tenantry.sandbox.watch.alert_list import AlertList
 from tenantry.sandbox.watch.metrics import Metrics
 
@@ -126,7 +127,7 @@ class ResourceManager:
         if operation.error is not None:
             return Answer(operation.http, {"error": operation.error})
         if operation.method in {"PUT", "PATCH"}:
-            return self._resources.outcome(operation.resource_id)
+            return self._resources.reading.outcome(operation.resource_id)
         if operation.answer is not None:
             return Answer(200, operation.answer)
         return Answer(204 if operation.method == "DELETE" else 200, None)

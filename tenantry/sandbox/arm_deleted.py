@@ -7,10 +7,11 @@ from typing import Any
 
 from tenantry.sandbox import ids
 from tenantry.sandbox.answers import Answer
-from tenantry.sandbox.arm_resources import Call, Resources
+from tenantry.sandbox.arm_resources import Resources
 from tenantry.sandbox.cloud import SandboxCloud
 from tenantry.sandbox.kinds import ArmFault, Kind
 from tenantry.sandbox.parts.notes import subscription
+from tenantry.sandbox.requests import Call
 from tenantry.sandbox.styles import Way
 
 __all__ = ["LISTS", "Deleted"]

@@ -7,8 +7,9 @@ from typing import Any
 
 from tenantry.sandbox import ids
 from tenantry.sandbox.answers import Answer
-from tenantry.sandbox.arm_resources import Call, Resources
+from tenantry.sandbox.arm_resources import Resources
 from tenantry.sandbox.cloud import SandboxCloud
+from tenantry.sandbox.requests import Call
 from tenantry.sandbox.styles import style_of
 
 __all__ = ["Groups"]
@@ -32,7 +33,7 @@ class Groups:
 
     def _listed(self, scope: str, filter_: str) -> list[dict[str, Any]]:
         if ids.is_group(scope):
-            self._resources.seen_group(scope)
+            self._resources.reading.seen_group(scope)
         type_ = re.search(r"resourceType eq '([^']*)'", filter_)
         tag = re.search(r"tagName eq '([^']*)'(?: and tagValue eq '([^']*)')?", filter_)
         found = []

@@ -9,12 +9,12 @@ from tenantry.config.regions import catalogue
 from tenantry.model.regions import Region
 from tenantry.sandbox import quotas
 from tenantry.sandbox.answers import Answer
-from tenantry.sandbox.arm_resources import Call
 from tenantry.sandbox.cloud import SandboxCloud
 from tenantry.sandbox.faults import Faults
 from tenantry.sandbox.kinds import ArmFault
 from tenantry.sandbox.parts.notes import subscription
 from tenantry.sandbox.parts.postgres_offers import capability
+from tenantry.sandbox.requests import Call
 
 __all__ = ["Offers"]
 

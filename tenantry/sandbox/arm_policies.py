@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from tenantry.sandbox import ids
 from tenantry.sandbox.answers import Answer
-from tenantry.sandbox.arm_resources import Call, Resources
+from tenantry.sandbox.arm_resources import Resources
 from tenantry.sandbox.faults import Fault, Faults
 from tenantry.sandbox.kinds import ArmFault
 from tenantry.sandbox.parts.notes import subscription
+from tenantry.sandbox.requests import Call
 
 __all__ = ["Policies"]
 
@@ -39,7 +40,7 @@ class Policies:
         if call.method != "POST":
             raise ArmFault(405, "MethodNotAllowed", f"{call.method} is not for a check.")
         if ids.is_group(found["scope"]):
-            self._resources.existing(found["scope"])
+            self._resources.reading.existing(found["scope"])
         type_ = _type(call.body)
         known = ids.GROUP_TYPE if type_.lower() == _GROUP else type_
         forbidding = self._faults.every("policy", method="PUT", type_=known)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tenantry.sandbox.answers import Answer
-from tenantry.sandbox.arm_resources import Call
 from tenantry.sandbox.parts.programs import runtimes
+from tenantry.sandbox.requests import Call
 
 __all__ = ["Stacks"]
 

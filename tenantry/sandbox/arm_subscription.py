@@ -10,11 +10,11 @@ from tenantry.model.regions import Region
 from tenantry.sandbox import ids, roles, styles
 from tenantry.sandbox.answers import Answer
 from tenantry.sandbox.arm_deleted import LISTS
-from tenantry.sandbox.arm_resources import Call
 from tenantry.sandbox.cloud import SandboxCloud
 from tenantry.sandbox.faults import Faults
 from tenantry.sandbox.kinds import ArmFault
 from tenantry.sandbox.parts.notes import segment
+from tenantry.sandbox.requests import Call
 
 __all__ = ["Subscription"]
 

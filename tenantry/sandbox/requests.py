@@ -1,8 +1,10 @@
-"""What a PUT or PATCH asks for, made into a resource; what it may not ask for."""
+"""A request, and what a PUT or PATCH asks for, made into a resource; what it may not ask for."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from tenantry.config.regions import catalogue
@@ -11,11 +13,23 @@ from tenantry.sandbox.cloud import SandboxCloud
 from tenantry.sandbox.ids import Target
 from tenantry.sandbox.kinds import ArmFault, Resource
 
-__all__ = ["check_location", "compose", "etag"]
+__all__ = ["Call", "check_location", "compose", "etag"]
 
 _ANYWHERE = frozenset({"global"})
 # What a client sends back of an earlier answer, and Azure takes no notice of.
 _READ_ONLY = frozenset({"id", "name", "type", "systemData", "etag"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A request, taken apart."""
+
+    method: str
+    path: str
+    version: str
+    body: Any = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def compose(
