@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tenantry.sandbox.kinds import ArmFault, Cloud, Kind, Resource
+from tenantry.sandbox.parts.site_configs import SiteConfigs
 from tenantry.sandbox.parts.site_names import Certificates, HostNames
 from tenantry.sandbox.parts.site_settings import reference_status
-from tenantry.sandbox.parts.sites import SITE, SiteConfigs, Sites
+from tenantry.sandbox.parts.sites import SITE, Sites
 from tenantry.sandbox.parts.static_sites import StaticSites
 
 __all__ = ["kinds"]
