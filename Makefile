@@ -41,8 +41,9 @@ format: setup ## let ruff mend what it can
 bench: setup ## measure, print the ratios and fail over a limit
 	$(VENV)/python -m bench
 
+# Each test alone, but for files whose tests share one long preparation (xdist_group).
 soak: setup ## the long tests: every point of every run killed for real
-	$(VENV)/python -m pytest -n $(WORKERS) --dist load -q --durations=15 -m soak --timeout=3600 $(TESTS)
+	$(VENV)/python -m pytest -n $(WORKERS) --dist loadgroup -q --durations=15 -m soak --timeout=3600 $(TESTS)
 
 azure-smoke: setup ## one instance's life on a real Azure, and what it answers; see the how-to first
 	@WORKSPACE="$(WORKSPACE)" REGION="$(REGION)" CAP="$(CAP)" HOURLY="$(HOURLY)" AGAINST="$(AGAINST)" \

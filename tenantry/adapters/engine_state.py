@@ -170,6 +170,7 @@ class EngineState:
         Returns:
             How many there were.
         """
+        self.store.tidy(_word(stack))
         document = self._document(stack)
         if document is None:
             return 0

@@ -50,6 +50,9 @@ class Store(Protocol):
     def remove(self, name: str) -> None:
         """Remove it, a folder with all that is in it; what is gone is fine."""
 
+    def tidy(self, word: re.Pattern[str]) -> None:
+        """Remove what writes left that were cut off, of names (folders' too) with the word."""
+
     def having(self, word: re.Pattern[str]) -> Sequence[str]:
         """Return all whose name has the word, what is kept after a deletion too.
 
@@ -107,6 +110,12 @@ class FolderStore:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+    def tidy(self, word: re.Pattern[str]) -> None:
+        """Remove temporary files, the engine's and ours: nobody else writes while a run has the stack."""
+        for path in self._folder.rglob("*.tmp"):
+            if word.search(str(path.relative_to(self._folder))):
+                path.unlink(missing_ok=True)
 
     def having(self, word: re.Pattern[str]) -> Sequence[str]:
         """Return files and folders."""

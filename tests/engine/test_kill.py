@@ -101,6 +101,19 @@ def test_after_a_kill_in_a_create_up_finishes_and_no_pending_operation_stays(
     assert (folder / "second").read_text() == "size 5"
 
 
+def test_what_a_killed_write_of_the_state_left_is_gone_after_the_next_run(
+    killed_in_create: Workshop,
+) -> None:
+    engine = killed_in_create.engine
+    _ended_holder(engine)
+    assert engine.break_lock("s")
+    (checkpoint,) = [Path(one) for one in engine.leftovers("s") if one.endswith("/s.json")]
+    cut_off = checkpoint.with_name("s.json.bak.18ec20f261541e36.tmp")
+    cut_off.write_text("{")
+    engine.up("s", killed_in_create.program(), passphrase=PASSPHRASE)
+    assert not cut_off.exists()
+
+
 def test_after_a_kill_in_a_create_destroy_removes_what_was_made_but_never_recorded(
     killed_in_create: Workshop,
 ) -> None:

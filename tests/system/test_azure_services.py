@@ -47,6 +47,18 @@ def _account(fleet: Fleet, name: str) -> str:
     return next(str(one["id"]) for one in listed if one["type"] == "Microsoft.Storage/storageAccounts")
 
 
+def _named(fleet: Fleet) -> str:
+    """Give the instance a host name of its own; return it."""
+    host = f"{uuid.uuid4().hex[:10]}.example.org"
+    spec = fleet.workspace / "instances" / "lesotho.yaml"
+    spec.write_text(spec.read_text() + f"hostname: {host}\n")
+    fleet.run("instance", "deploy", "lesotho", "--reason", "a name", expect=1)
+    for one in fleet.run("instance", "show", "lesotho")["data"]["dns_records"]:
+        fleet.sandbox.dns("add", one["name"], one["type"], one["value"])
+    fleet.run("instance", "deploy", "lesotho", "--reason", "its records")
+    return host
+
+
 def test_it_is_healthy_and_keeps_a_file_as_a_blob(fleet: Fleet, lesotho: dict[str, Any]) -> None:
     assert (lesotho["outcome"], lesotho["health"]) == ("done", "healthy")
     assert _ask(fleet, f"{lesotho['url']}/one.txt", body=_MARKER.encode())[0] == 201
@@ -142,7 +154,8 @@ def test_a_renewed_certificate_is_no_drift_and_a_lost_record_unbinds_nothing(
     fleet: Fleet, lesotho: dict[str, Any]
 ) -> None:
     host = fleet.run("instance", "show", "lesotho")["data"]["url"].removeprefix("https://")
-    assert host != lesotho["url"].removeprefix("https://"), "it has a name of its own"
+    if host == lesotho["url"].removeprefix("https://"):  # the test that gives it a name did not run
+        host = _named(fleet)
     fleet.sandbox.faults("time", "+140d")
     assert fleet.run("instance", "drift", "lesotho")["data"]["changes"] == []
     assert fleet.run("instance", "preview", "lesotho", "--exit-code")["data"]["changes"] == []

@@ -15,7 +15,7 @@ import pytest
 from tests.support.azure_fleet import Fleet
 from tests.support.installation import fleet as real_fleet
 
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(3600), pytest.mark.xdist_group("twenty")]
 
 _COUNT, _AT_ONCE = 20, 4
 _BUSY = 75

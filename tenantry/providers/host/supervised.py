@@ -241,10 +241,10 @@ class Supervised:
         ):
             raise FailedError(f"{service_id} has no logger that runs", code="no-logger")
         current = service.log_folder / "current"
-        before = current.stat().st_ino if current.exists() else 0
-        if before and current.stat().st_size:
+        before = _seen(current)
+        if before is not None and before.st_size:
             self._executor.run(["s6-svc", "-a", str(folder / "log")])
-            wait_until(lambda: current.exists() and current.stat().st_ino != before, seconds=5)
+            wait_until(lambda: (now := _seen(current)) is not None and now.st_ino != before.st_ino, seconds=5)
 
     def remove(self, service_id: str, *, orderly: bool = True) -> None:
         """Stop a service and take it away, with everything that it left running.
@@ -484,4 +484,12 @@ def _on_disk(path: Path) -> tuple[str, int] | None:
     try:
         return path.read_text(), path.stat().st_mode & 0o777
     except OSError:
+        return None
+
+
+def _seen(path: Path) -> os.stat_result | None:
+    """Look once: a logger moves its file away before it makes the next one."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
         return None

@@ -95,3 +95,15 @@ def test_all_that_carries_a_name_is_found_and_can_be_removed(store: Store, stack
         store.remove(name)
     assert list(store.having(_word(stack))) == []
     assert all(store.exists(name) for name in others)
+
+
+def test_tidying_takes_what_a_cut_off_write_left_and_nothing_else(store: Store, stack: str) -> None:
+    checkpoint = f".pulumi/stacks/tenantry/{stack}.json"
+    cut_off = f"{checkpoint}.bak.18ec20f261541e36.tmp"
+    kept = (checkpoint, f"{_FOLDER}/{stack}/a.json", f".pulumi/stacks/tenantry/{stack}-2.json.0123.tmp")
+    for name in kept:
+        store.write(name, "{}")
+    if isinstance(store, FolderStore):  # a blob is written whole or not at all
+        store.write(cut_off, "{")
+    store.tidy(_word(stack))
+    assert [store.exists(name) for name in (*kept, cut_off)] == [True, True, True, False]

@@ -16,7 +16,7 @@ import pytest
 from tests.support.azure_cli import AzureCli, Refused
 from tests.support.sandbox import Sandbox
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("azure-cli")]
 
 _REGION = "westeurope"
 _OFFICER = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"  # Key Vault Secrets Officer
