@@ -109,18 +109,30 @@ def test_no_secret_stands_in_the_settings_of_the_site(fleet: Fleet, kenya: dict[
     assert not [name for name, value in told.items() if value in values]
 
 
-def test_a_change_by_hand_is_drift_until_the_next_deploy(fleet: Fleet, kenya: dict[str, Any]) -> None:
+def test_its_log_and_its_first_backup_are_shown(fleet: Fleet, kenya: dict[str, Any]) -> None:
+    assert kenya["health"] == "healthy"
+    assert fleet.run("instance", "logs", "kenya", "--reason", "a test")["data"]["lines"]
+    assert len(fleet.run("backup", "list", "kenya")["data"]["backups"]) >= 1
+
+
+def test_what_was_changed_or_deleted_by_hand_is_drift_until_the_next_deploy(
+    fleet: Fleet, kenya: dict[str, Any]
+) -> None:
     assert kenya["health"] == "healthy"
     group = fleet.group("kenya")
     vault = group + "/providers/Microsoft.KeyVault/vaults/" + group.rpartition("/")[2].replace("rg-", "kvs-")
     arm = fleet.sandbox.arm()
     found = arm.get(vault, _VAULTS) or {}
     arm.put(vault, _VAULTS, {**found, "tags": {**found["tags"], "by": "hand"}})
+    rule = next(one for one, token in fleet.made("kenya").items() if token.endswith(":MetricAlert"))
+    arm.delete(rule, "2018-03-01")
     drifted = fleet.run("instance", "drift", "kenya", expect=1)["data"]["changes"]
-    assert [one["name"] for one in drifted] == ["secrets-vault"]
+    assert {(one["kind"], one["name"]) for one in drifted} >= {("update", "secrets-vault")}
+    assert sorted(one["kind"] for one in drifted) == ["delete", "update"]
     assert fleet.condition("kenya", "NoDrift", expect=1)["status"] == "False"
     fleet.run("instance", "deploy", "kenya", "--reason", "undo")
     assert fleet.run("instance", "drift", "kenya")["data"]["changes"] == []
+    assert arm.get(rule, "2018-03-01") is not None, "it was made again"
 
 
 def test_an_instance_does_not_move_to_another_region_by_a_deploy(fleet: Fleet, kenya: dict[str, Any]) -> None:
@@ -303,6 +315,7 @@ def test_an_erased_instance_is_told_with_what_azure_keeps_until_nothing_is_left(
         ("vaults", "present"),
     ]
     assert not status["nothing_recoverable"]
+    assert status["deleted_at"] < status["recoverable_until"]
     assert fleet.sandbox.files_with(_person("zambia")), "a control: it can be revived with its rows"
     fleet.sandbox.faults("time", "+6d")
     seen = {
