@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from tenantry.errors import FailedError, RefusedError, TenantryError, UnavailableError
 
-__all__ = ["Answer", "arm_code", "failure", "first_line", "short"]
+__all__ = ["Answer", "arm_code", "failure", "first_line", "short", "strange", "unreachable"]
 
 _TAKEN = "somebody else took the name meanwhile: erase the instance and deploy it anew, which draws another"
 # Codes of Resource Manager that say: not like this. The rest may be otherwise at another time.
@@ -66,7 +66,13 @@ class Answer:
     @property
     def is_missing(self) -> bool:
         """Whether there is no such resource. Of a whole subscription that is not seen, nobody knows that."""
-        return self.status == 404 and _told(self)[0] != "SubscriptionNotFound"  # noqa: PLR2004
+        seen = not self.is_page and _told(self)[0] != "SubscriptionNotFound"
+        return self.status == 404 and seen  # noqa: PLR2004
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is for people's eyes: no service answers so, a proxy or a network's sign-in does."""
+        return isinstance(self.body, bytes) and "html" in self.headers.get("content-type", "").lower()
 
     @property
     def is_busy(self) -> bool:
@@ -93,6 +99,25 @@ def failure(method: str, path: str, answer: Answer) -> TenantryError:
     return kind(text[:600], hint=hint, code=_kebab(code) or f"http-{answer.status}")
 
 
+def strange(method: str, path: str, answer: Answer) -> UnavailableError:
+    """Return an answer that no service of Azure gives as an error of ours."""
+    what = "a page" if answer.is_page else "nothing that Azure says"
+    return UnavailableError(
+        f"{method} {short(path)}: something between here and Azure answered: {answer.status} with {what}",
+        hint="see whether the network has a proxy or a page to sign in at; then run the same command again",
+        code="cloud-unreachable",
+    )
+
+
+def unreachable(whom: str, error: Exception) -> UnavailableError:
+    """Return that nobody could be reached as an error of ours."""
+    return UnavailableError(
+        f"{whom} cannot be reached: {first_line(error)}",
+        hint="see that the network lets you out, and that the workspace names the right cloud",
+        code="cloud-unreachable",
+    )
+
+
 def arm_code(error: TenantryError, code: str) -> bool:
     """Say whether an error of ours carries that code of Resource Manager."""
     return error.code == _kebab(code)
@@ -100,7 +125,9 @@ def arm_code(error: TenantryError, code: str) -> bool:
 
 def _told(answer: Answer) -> tuple[str, str]:
     body = answer.body if isinstance(answer.body, dict) else {}
-    error = body.get("error", body.get("properties", {}).get("error", body))
+    properties = body.get("properties")
+    within = properties.get("error", body) if isinstance(properties, dict) else body
+    error = body.get("error", within)
     error = error if isinstance(error, dict) else {}
     inner = error.get("innererror") or {}
     code = str(error.get("code") or error.get("Code") or "")

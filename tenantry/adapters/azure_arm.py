@@ -12,13 +12,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from tenantry import faults
-from tenantry.adapters.azure_answers import Answer, failure, first_line, short
+from tenantry.adapters.azure_answers import Answer, failure, short, strange, unreachable
 from tenantry.adapters.azure_credential import Renewable, no_token
 from tenantry.errors import FailedError, UnavailableError
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Arm"]
 
 _ACCEPTED = frozenset({200, 201, 202, 204})
+_ON_THE_WAY = frozenset({407, 511})  # a proxy, or a network's sign-in page, as redirections are: not Azure
 _BUSY_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # seconds, where the service names none
 _POLL_SECONDS = 2.0  # where Azure names no other
 _PATIENCE_SECONDS = 60 * 60.0
@@ -107,7 +109,8 @@ class Arm:
             headers: further ones.
 
         Raises:
-            UnavailableError: the service cannot be reached, or the login gives no token.
+            UnavailableError: the service cannot be reached, something on the way answers, or the login
+                gives no token.
         """
         url = self._url(path, version=version, query=query or {})
 
@@ -143,23 +146,22 @@ class Arm:
         except ClientAuthenticationError as error:
             raise no_token(error) from None
         except AzureError as error:
-            raise UnavailableError(
-                f"{urlsplit(url).hostname} cannot be reached: {first_line(error)}",
-                hint="see that the network lets you out, and that the workspace names the right cloud",
-                code="cloud-unreachable",
-            ) from None
+            raise unreachable(str(urlsplit(url).hostname), error) from None
         if method != "GET":
             faults.point(f"after {method} {short(url)}")
         found = {name.lower(): value for name, value in response.headers.items()}
         self._learn_time(found.get("date", ""))
-        return Answer(status=response.status_code, body=_body(response), headers=found)
+        answer = Answer(status=response.status_code, body=_body(response), headers=found)
+        if 300 <= answer.status < 400 or answer.status in _ON_THE_WAY:  # noqa: PLR2004
+            raise strange(method, url, answer)
+        return answer
 
     def get(self, path: str, version: str, **query: str) -> dict[str, Any] | None:
         """Return a resource, None if there is none."""
         answer = self.call("GET", path, version=version, query=query)
         if answer.is_missing:
             return None
-        return self._insist("GET", path, answer).body or {}
+        return self._object(path, answer)
 
     def list(self, path: str, version: str, **query: str) -> Sequence[dict[str, Any]]:
         """Return all items of a list, page by page. What the list belongs to being gone, it is empty."""
@@ -169,8 +171,11 @@ class Arm:
             answer = self.call("GET", url, version=one_version, query=more)
             if answer.is_missing:
                 return found
-            body = self._insist("GET", path, answer).body or {}
-            found += body.get("value", [])
+            body = self._object(path, answer)
+            value = body.get("value", [] if answer.status == 204 else None)  # noqa: PLR2004 - no content
+            if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+                raise strange("GET", path, answer)  # to take it for an empty one would be to guess
+            found += value
             url, one_version, more = body.get("nextLink") or "", "", {}
         return found
 
@@ -240,7 +245,7 @@ class Arm:
                     hint="see whether somebody deleted it meanwhile; then run the same command again",
                     code="not-seen",
                 )
-            body = self._insist("GET", path, answer).body or {}
+            body = self._object(path, answer)
             state = _state(body)
             if state.lower() in {"failed", "canceled"}:
                 raise FailedError(
@@ -258,9 +263,21 @@ class Arm:
         return url + ("&" if "?" in url else "?") + urlencode(wanted, quote_via=quote)
 
     def _insist(self, method: str, path: str, answer: Answer) -> Answer:
+        """Return an answer that is a yes; its body is an object of JSON, or there is none."""
+        if answer.is_page:
+            raise strange(method, path, answer)
         if answer.status not in _ACCEPTED:
             raise failure(method, path, answer)
+        if answer.body is not None and not isinstance(answer.body, dict):
+            raise strange(method, path, answer)
         return answer
+
+    def _object(self, path: str, answer: Answer) -> dict[str, Any]:
+        """Return what a read found; nothing at all is no answer to that."""
+        body = self._insist("GET", path, answer).body
+        if body is None and answer.status == 200:  # noqa: PLR2004
+            raise strange("GET", path, answer)
+        return body or {}
 
     def _wait(self, answer: Answer, path: str) -> Answer:
         """Follow an accepted operation to its end; return the last answer.
@@ -280,7 +297,7 @@ class Arm:
                 )
             self._sleep(_seconds(answer.headers.get("retry-after", ""), self._poll_seconds))
             answer = self.call("GET", url)
-            if answer.status == 404:  # noqa: PLR2004 - the operation is forgotten, so it has ended
+            if answer.status == 404 and not answer.is_page:  # noqa: PLR2004 - forgotten, so it has ended
                 return answer
             self._insist("GET", path, answer)
             if status_url:
@@ -300,9 +317,11 @@ class Arm:
 
     def _learn_time(self, date: str) -> None:
         """Keep how far the service's clock is from ours. Its header has whole seconds."""
-        if date:
+        try:
             offset = email.utils.parsedate_to_datetime(date).timestamp() - time.time()
-            self._offset = offset if abs(offset) > 2 else 0.0  # noqa: PLR2004
+        except (ValueError, OverflowError):  # it says nothing, or nothing that is a time
+            return
+        self._offset = offset if abs(offset) > 2 else 0.0  # noqa: PLR2004
 
 
 def _is_settled(answer: Answer, path: str) -> bool:
@@ -327,7 +346,8 @@ def _body(response: Any) -> Any:
     if not response.content:
         return None
     if "json" in response.headers.get("content-type", ""):
-        return response.json()
+        with suppress(ValueError):  # it is cut off, say
+            return response.json()
     return response.content
 
 

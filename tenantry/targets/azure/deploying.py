@@ -6,6 +6,7 @@ import urllib.parse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tenantry.adapters.azure_answers import strange
 from tenantry.components.azure.props import APP_PASSWORD, APP_ROLE, SYSTEM_CA_FILE, AzureProps
 from tenantry.components.azure.settings import DATABASE_PORT, folder_path
 from tenantry.model.azure_names import AzureNames
@@ -62,9 +63,12 @@ def facts(props: AzureProps, clients: Clients) -> Mapping[str, str]:
 def log_lines(clients: Clients, props: AzureProps, *, lines: int) -> Sequence[str]:
     """Return the last lines that the site wrote."""
     site = clients.site(f"{props.names.site}.scm.{props.suffixes.sites}")
-    listed = site.call("GET", "/api/logs/docker").body
+    path = "/api/logs/docker"
+    listed = site.call("GET", path)
+    if listed.status == 200 and not isinstance(listed.body, list):  # noqa: PLR2004
+        raise strange("GET", path, listed)
     found: list[str] = []
-    for one in listed if isinstance(listed, list) else []:
+    for one in listed.body if isinstance(listed.body, list) else []:
         answer = site.call("GET", urllib.parse.urlsplit(str(one.get("href", ""))).path)
         text = answer.body if isinstance(answer.body, bytes) else b""
         found += text.decode("utf-8", errors="replace").splitlines()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,7 +15,7 @@ from tenantry.model.azure_types import TYPES
 from tenantry.model.profile import Service
 from tenantry.model.spec import InstanceSpec
 from tenantry.model.status import Condition, Truth
-from tenantry.targets.azure import backups, host_name, inventory, measured, way_in
+from tenantry.targets.azure import backups, host_name, inventory, measured, probes, way_in
 from tenantry.targets.azure.clients import Clients
 
 __all__ = ["look"]
@@ -161,17 +158,8 @@ class _Look:
 
     def _asked(self, url: str) -> int | str:
         """Return the status that a URL answers, or why there is no answer."""
-        context = ssl.create_default_context(cafile=str(self._ca_file) if self._ca_file else None)
-        request = urllib.request.Request(url, headers={"User-Agent": "tenantry"})  # noqa: S310 - https
-        try:
-            with urllib.request.urlopen(  # noqa: S310 - https
-                request, timeout=self._props.profile.health.timeout_seconds, context=context
-            ) as answer:
-                return int(answer.status)
-        except urllib.error.HTTPError as error:
-            return error.code
-        except OSError as error:
-            return f"{url}: {getattr(error, 'reason', error)}"
+        seconds = self._props.profile.health.timeout_seconds
+        return probes.status_of(url, timeout_seconds=seconds, ca_file=self._ca_file)
 
     def residency(self) -> Seen:
         """No resource lies outside of the residency, and none elsewhere than the spec says."""

@@ -225,9 +225,16 @@ def _free(arm: Arm, subscription: str, token: str, name: str) -> Sequence[Proble
     kind = TYPES[f"azure-native:{token}"]
     path = f"{subscription}/providers/{kind.arm_type.partition('/')[0]}/checkNameAvailability"
     answer = arm.post(path, kind.version, {"name": name, "type": kind.arm_type})
-    if answer.get("nameAvailable") is False:
-        return [_taken(name, str(answer.get("message", "")))]
-    return []
+    match answer.get("nameAvailable"):
+        case True:
+            return []
+        case False:
+            return [_taken(name, str(answer.get("message", "")))]
+    raise UnavailableError(
+        f"Azure does not say whether the name {name} is free",
+        hint="run the command again",
+        code="unreadable-answer",
+    )
 
 
 def _taken(name: str, why: str) -> Problem:

@@ -31,6 +31,7 @@ class _Azure:
         self.locations = {"southafricanorth": "Physical"}
         self.versions = ["14", "16", "17"]
         self.taken: set[str] = set()
+        self.silent: set[str] = set()  # names of which it does not say whether they are free
         self.forbidden: set[str] = set()
         self.subscription: dict[str, str] | None = {"state": "Enabled", "tenantId": "d"}
         self.sizes = {"Standard_D2ds_v5": 2, "Standard_E4ds_v5": 4}
@@ -60,6 +61,8 @@ class _Azure:
     def post(self, path: str, version: str, body: Any = None, **query: str) -> dict[str, Any]:
         if path.endswith("/checkPolicyRestrictions"):
             return self._checked(body["resourceDetails"]["resourceContent"]["type"])
+        if body["name"] in self.silent:
+            return {"message": "the service is busy"}
         return {"nameAvailable": body["name"] not in self.taken, "message": "it is in deleted state"}
 
     def _checked(self, type_: str) -> dict[str, Any]:
@@ -140,6 +143,11 @@ def test_every_finding_is_told_at_once(azure: _Azure, region: Region) -> None:
     azure.locations = {}
     azure.taken = {_NAMES.keys_vault, _NAMES.server, _NAMES.storage}
     assert sorted(_codes(azure, region)) == ["name-taken", "name-taken", "name-taken", "no-region"]
+
+
+def test_a_name_that_nobody_calls_free_is_not_taken_for_free(azure: _Azure, region: Region) -> None:
+    azure.silent = {_NAMES.server}
+    assert _codes(azure, region) == ["unreadable-answer"]
 
 
 def test_what_the_workload_does_not_need_is_not_looked_for(azure: _Azure, region: Region) -> None:
