@@ -71,6 +71,8 @@ def looked_at(names: Sequence[str], *, workspace: Path | None) -> Result:
     chosen = [wiring.existing(name) for name in names] or [
         one for one in wiring.register.instances() if one.state in (State.ACTIVE, State.SUSPENDED)
     ]
+    if len(chosen) > 1:
+        wiring.load_for_looks({one.target for one in chosen})
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         seen = list(pool.map(lambda one: health(one, services=services), chosen))
     rows = [

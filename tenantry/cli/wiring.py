@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -144,6 +144,12 @@ class Wiring:
             opaque=opaque,
             master_key_file=self.workspace.master_key_file,
         )
+
+    def load_for_looks(self, targets: Collection[str]) -> None:
+        """Import, in this one thread, what instances with these targets are looked at with."""
+        from tenantry.adapters.loading import load_for_looks
+
+        load_for_looks(targets)
 
     def services(self, on_event: OnEvent = _quiet) -> Services:
         """All that a journey needs."""
