@@ -6,15 +6,18 @@ observation act as different principals; here the settings name one.
 
 from __future__ import annotations
 
+import errno
+import json
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tenantry.adapters.azure_answers import first_line
-from tenantry.adapters.files import check_private
+from tenantry.adapters.azure_answers import first_line, unreachable
+from tenantry.adapters.files import check_private, open_regular
 from tenantry.errors import SpecError, UnavailableError
 from tenantry.model.spec import CredentialKind
 
@@ -60,6 +63,7 @@ def make_credential(
     client_secret_file: Path | None = None,
     certificate_file: Path | None = None,
     token_file: Path | None = None,
+    where: str = "",
     ca_file: Path | None = None,
     discovery: bool = True,
 ) -> TokenCredential:
@@ -73,7 +77,9 @@ def make_credential(
         client_secret_file: of kind secret.
         certificate_file: of kind certificate.
         token_file: of kind workload-identity.
-        ca_file: what the login's HTTPS is verified with; None: the system's authorities.
+        where: the place at which the file is named, for errors.
+        ca_file: what the login's HTTPS is verified with, whatever the environment says of authorities
+            and proxies; None: the system's authorities.
         discovery: ask Microsoft whether the authority is one of theirs.
 
     Raises:
@@ -82,31 +88,32 @@ def make_credential(
         SpecError: the file holds something else.
     """
     from azure import identity
+    from cryptography.exceptions import UnsupportedAlgorithm
 
     # It warns on standard error of what the error that follows says.
     logging.getLogger("azure.identity").setLevel(logging.CRITICAL)
     common: dict[str, Any] = {"authority": authority}
     if ca_file is not None:
-        common["connection_verify"] = str(ca_file)
+        common |= {"connection_verify": str(ca_file), "use_env_settings": False}
     if not discovery:
         common["disable_instance_discovery"] = True
     made: TokenCredential
     match kind:
         case CredentialKind.SECRET:
-            secret = read_secret(client_secret_file)
+            secret = read_secret(client_secret_file, where=where)
             made = identity.ClientSecretCredential(directory_id, client_id, secret, **common)
         case CredentialKind.CERTIFICATE:
-            data = _read(certificate_file, private=True)
+            file = _File(key="certificate_file", path=certificate_file, where=where)
+            data = file.read(private=True)
             try:
                 made = identity.CertificateCredential(
                     directory_id, client_id, certificate_data=data, **common
                 )
-            except (ValueError, TypeError):  # its words may hold what the file holds
-                raise _malformed(
-                    certificate_file, "no certificate with an unencrypted RSA key, as PEM"
-                ) from None
+            except (ValueError, TypeError, UnsupportedAlgorithm):  # its words may hold what the file holds
+                raise file.malformed("no certificate with an unencrypted RSA key, as PEM") from None
         case CredentialKind.WORKLOAD_IDENTITY:
-            _text(_read(token_file), token_file)  # it is read again whenever a token is needed
+            # It is read again whenever a token is needed.
+            _File(key="token_file", path=token_file, where=where).text()
             made = identity.WorkloadIdentityCredential(
                 tenant_id=directory_id, client_id=client_id, token_file_path=str(token_file), **common
             )
@@ -132,7 +139,9 @@ def token(credential: TokenCredential, scope: str) -> str:
 
 
 def no_token(error: Exception) -> UnavailableError:
-    """Return the login's refusal as an error of ours."""
+    """Return why the login gave no token as an error of ours: its refusal, or that it is out of reach."""
+    if _is_of_the_network(error):
+        return unreachable("Azure's login", error)
     return UnavailableError(
         f"Azure's login gave no token: {first_line(error)}",
         hint="see the block azure in tenantry.yaml: directory, credential and its file",
@@ -140,49 +149,90 @@ def no_token(error: Exception) -> UnavailableError:
     )
 
 
-def read_secret(path: Path | None) -> str:
-    """Return the secret in a file of ours.
+def _is_of_the_network(error: Exception) -> bool:
+    """Say whether no login was reached. azure-identity tells that as a refusal, with its cause."""
+    from azure.core.exceptions import DecodeError, ServiceRequestError, ServiceResponseError
+    from azure.identity import CredentialUnavailableError
+
+    if isinstance(error, CredentialUnavailableError):  # a machine without an identity has no such address
+        return False
+    no_answer = (ServiceRequestError, ServiceResponseError, DecodeError, json.JSONDecodeError)
+    return any(isinstance(one, no_answer) for one in _causes(error))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+def read_secret(path: Path | None, *, where: str = "") -> str:
+    """Return the secret in a file of ours, which is named at a place.
 
     Raises:
-        UnavailableError: it cannot be read, or holds something else.
+        UnavailableError: it cannot be read.
+        RefusedError: other users may read it.
+        SpecError: it holds something else.
     """
-    return _text(_read(path, private=True), path)
+    return _File(key="client_secret_file", path=path, where=where).text(private=True)
 
 
-def _read(path: Path | None, *, private: bool = False) -> bytes:
-    """Return what a file holds; a private one must be closed to other users."""
-    try:
-        with (path or Path()).open("rb") as file:
-            if private:
-                check_private(
-                    path or Path(),
-                    os.fstat(file.fileno()),
-                    what="the credential",
-                    code="credential-file-open",
-                )
-            found = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise UnavailableError(
-            f"{path} cannot be read: {error.strerror}",
+@dataclass(frozen=True, kw_only=True)
+class _File:
+    """The file of a credential, and where the settings name it."""
+
+    key: str
+    path: Path | None
+    where: str
+
+    def read(self, *, private: bool = False) -> bytes:
+        """Return what it holds; a private one must be closed to other users."""
+        path = self.path or Path()
+        try:
+            with open_regular(path) as file:
+                if private:
+                    check_private(
+                        path,
+                        os.fstat(file.fileno()),
+                        what="the credential",
+                        code="credential-file-open",
+                        where=self.where,
+                    )
+                found = file.read(_MOST_BYTES + 1)
+        except OSError as error:
+            raise self._unreadable(error) from None
+        if len(found) > _MOST_BYTES:
+            raise self.malformed(f"more than {_MOST_BYTES} bytes")
+        return found
+
+    def text(self, *, private: bool = False) -> str:
+        """Return the one word that it holds."""
+        try:
+            found = self.read(private=private).decode("ascii").strip()
+        except UnicodeDecodeError:
+            raise self.malformed("something else than a secret: it is no ASCII") from None
+        if not found or any(not "!" <= one <= "~" for one in found):
+            raise self.malformed("something else than a secret on one line" if found else "nothing")
+        return found
+
+    def malformed(self, what: str) -> SpecError:
+        """Return the error that it holds something else."""
+        return SpecError(
+            f"{self.path} holds {what}",
             hint="see the block azure in tenantry.yaml",
+            where=self.where,
+            code="credential-file-malformed",
+        )
+
+    def _unreadable(self, error: OSError) -> UnavailableError:
+        # Where there is no such file, its name may be the secret itself, in the wrong place.
+        absent = error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
+        return UnavailableError(
+            f"azure.{self.key} names no file that is there"
+            if absent
+            else f"{self.path} cannot be read: {error.strerror}",
+            hint="see the block azure in tenantry.yaml: it names a file, which holds the secret",
+            where=self.where,
             code="no-credential-file",
-        ) from None
-    if len(found) > _MOST_BYTES:
-        raise _malformed(path, f"more than {_MOST_BYTES} bytes")
-    return found
-
-
-def _text(data: bytes, path: Path | None) -> str:
-    try:
-        found = data.decode("ascii").strip()
-    except UnicodeDecodeError:
-        raise _malformed(path, "something else than a secret: it is no ASCII") from None
-    if not found or any(not "!" <= one <= "~" for one in found):
-        raise _malformed(path, "something else than a secret on one line" if found else "nothing")
-    return found
-
-
-def _malformed(path: Path | None, what: str) -> SpecError:
-    return SpecError(
-        f"{path} holds {what}", hint="see the block azure in tenantry.yaml", code="credential-file-malformed"
-    )
+        )

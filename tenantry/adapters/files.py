@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from tenantry.errors import RefusedError
 
-__all__ = ["check_private", "remove_file", "sync_folder", "write_file"]
+__all__ = ["check_private", "open_regular", "remove_file", "sync_folder", "write_file"]
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
-def check_private(path: Path, found: os.stat_result, *, what: str, code: str) -> None:
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file to read, or a link to one. Raise OSError for anything else.
+
+    Without O_NONBLOCK, a named pipe of that name would hold us for ever.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a file")
+    return os.fdopen(descriptor, "rb")
+
+
+def check_private(path: Path, found: os.stat_result, *, what: str, code: str, where: str = "") -> None:
     """Raise RefusedError unless only the user of this process (or root) may read what is found at a path."""
     if found.st_mode & _OTHERS:
-        raise RefusedError(f"other users may read {what} {path}", hint=f"run: chmod 600 {path}", code=code)
+        raise RefusedError(
+            f"other users may read {what} {path}", hint=f"run: chmod 600 {path}", where=where, code=code
+        )
     if found.st_uid not in {0, os.geteuid()}:
         raise RefusedError(
-            f"{what} {path} belongs to another user", hint=f"run: chown {os.geteuid()} {path}", code=code
+            f"{what} {path} belongs to another user",
+            hint=f"run: chown {os.geteuid()} {path}",
+            where=where,
+            code=code,
         )
 
 

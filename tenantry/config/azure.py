@@ -29,6 +29,7 @@ ID: Final = Text(
     ),
     pattern=GUID_PATTERN,
     most=36,
+    private=True,  # a secret may stand there by mistake
 )
 # What each kind of credential needs, beside the directory.
 _NEEDS: Final[dict[CredentialKind, tuple[str, ...]]] = {
@@ -38,15 +39,8 @@ _NEEDS: Final[dict[CredentialKind, tuple[str, ...]]] = {
     CredentialKind.MANAGED_IDENTITY: (),
     CredentialKind.CLI: (),
 }
-_OF_THE_CLOUD: Final = (
-    "subscription",
-    "directory",
-    "credential",
-    "client_id",
-    "client_secret_file",
-    "certificate_file",
-    "token_file",
-)
+_FILES: Final = ("client_secret_file", "certificate_file", "token_file")
+_OF_THE_CLOUD: Final = ("subscription", "directory", "credential", "client_id", *_FILES)
 
 ACCOUNT_PATTERN: Final = r"^[a-z0-9]{3,24}$"
 CONTAINER_PATTERN: Final = r"^(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$"
@@ -106,14 +100,16 @@ AZURE_RECORD: Final = Record(
         Field("directory", ID, "Id of the directory (tenant) of that subscription."),
         Field(
             "credential",
-            Choice(CredentialKind),
+            Choice(CredentialKind, private=True),
             "Who works on it. When left out: what a token_file, a certificate_file or a client_secret_file "
             "says, else the Azure CLI's login.",
         ),
         Field("client_id", ID, "Id of the application, or of a user-assigned identity."),
-        Field("client_secret_file", FilePath(), "Of credential secret: a file that holds it."),
-        Field("certificate_file", FilePath(), "Of credential certificate: certificate and key, PEM."),
-        Field("token_file", FilePath(), "Of credential workload-identity: the federated token."),
+        Field("client_secret_file", FilePath(private=True), "Of credential secret: a file that holds it."),
+        Field(
+            "certificate_file", FilePath(private=True), "Of credential certificate: certificate and key, PEM."
+        ),
+        Field("token_file", FilePath(private=True), "Of credential workload-identity: the federated token."),
         Field(
             "emails",
             ListOf(
@@ -156,11 +152,12 @@ def azure_settings(values: dict[str, Any], findings: Findings) -> AzureSettings:
             why = f" (credential {kind})" if key in _NEEDS[kind] else ""
             place = findings.places.get("azure", NOWHERE)
             findings.add("missing-key", f"azure.{key} is missing{why}", mark=place, hint=_MEANING[key])
-    for key in ("client_secret_file", "certificate_file", "token_file"):
+    for key in _FILES:
         if key in values and key not in _NEEDS[kind]:
             message = f"is not read with credential: {kind}"
             findings.add_fault(_misplaced(message), f"azure.{key}")
-    return AzureSettings(**values)
+    named = (findings.places[f"azure.{key}"] for key in _FILES if key in values)
+    return AzureSettings(**values, credential_where=findings.where(next(named, NOWHERE)))
 
 
 def _misplaced(message: str) -> Fault:

@@ -270,6 +270,7 @@ class Choice:
     """One of the values of an enumeration."""
 
     options: type[StrEnum]
+    private: bool = False  # never repeat what stands there in a message
 
     def bind(self, node: Node, key: str, findings: Findings) -> Any:
         """Return the member."""
@@ -277,7 +278,8 @@ class Choice:
         if not isinstance(node, ScalarNode) or node.kind is ScalarKind.NULL:
             return wrong_type(node, key, findings, wanted=f"one of: {', '.join(words)}")
         if node.text not in words:
-            message = f"is {shorten(node.text)}; it must be one of: {', '.join(words)}"
+            wanted = f"must be one of: {', '.join(words)}"
+            message = wanted if self.private else f"is {shorten(node.text)}; it {wanted}"
             near = nearest(node.text, words)
             hint = f"did you mean {near}?" if near else ""
             findings.add_fault(Fault(code="unknown-value", message=message, hint=hint), key, mark=node.mark)
@@ -317,9 +319,11 @@ class Version:
 class FilePath:
     """A path; a relative one starts at the folder of the file that holds it. Not looked at here."""
 
+    private: bool = False  # people may write there what the file should hold: never repeat it in a message
+
     def bind(self, node: Node, key: str, findings: Findings) -> Any:
         """Return the absolute path."""
-        text = Text(most=1000).bind(node, key, findings)
+        text = Text(most=1000, private=self.private).bind(node, key, findings)
         if text is INVALID:
             return INVALID
         path = Path(text).expanduser() if text == "~" or text.startswith("~/") else Path(text)

@@ -202,7 +202,8 @@ def _stop(findings: Findings, code: str, message: str, *, mark: Mark = NOWHERE, 
 def _syntax_error(error: yaml.MarkedYAMLError, text: str, findings: Findings) -> SpecError:
     mark = error.problem_mark or error.context_mark
     place = Mark(mark.line + 1, mark.column + 1) if mark else NOWHERE
-    reason = ", ".join(part for part in (error.context, error.problem) if part)
+    problem = re.sub(r"(tag handle) .*", r"\1", error.problem or "")  # its name may be part of a value
+    reason = ", ".join(part for part in (error.context, problem) if part)
     message = f"the YAML is broken: {shorten(reason, limit=160)}"
     return _stop(findings, "broken-yaml", message, mark=place, hint=_syntax_hint(error, text, place))
 
@@ -272,27 +273,21 @@ class _Composer:
         self._check_limits(event, depth)
         mark = _mark(event)
         if isinstance(event, yaml.AliasEvent):
-            self._findings.add(
-                "alias",
-                f"aliases (*{shorten(str(event.anchor))}) are not read",
-                mark=mark,
-                hint="write the value out",
-            )
+            self._add_mark("alias", "an alias (*) is not read", mark, hint="write the value out")
             return BrokenNode(mark)
         if event.anchor:
-            self._findings.add(
-                "alias",
-                f"anchors (&{shorten(event.anchor)}) are not read",
-                mark=mark,
-                hint="write each value out",
-            )
+            self._add_mark("alias", "an anchor (&) is not read", mark, hint="write each value out")
         if event.tag and event.tag != "!" and event.tag not in _CORE_TAGS:
-            self._findings.add("unknown-tag", f"the tag {shorten(event.tag)} is not known", mark=mark)
+            self._add_mark("unknown-tag", "the tag (!) is not known", mark, hint="take it out")
         if isinstance(event, yaml.SequenceStartEvent):
             return self._list(mark, depth)
         if isinstance(event, yaml.MappingStartEvent):
             return self._mapping(mark, depth)
         return _scalar(event, mark)
+
+    def _add_mark(self, code: str, message: str, mark: Mark, *, hint: str) -> None:
+        """Note one of YAML's marks without its name, which may be a value: a secret that begins so."""
+        self._findings.add(code, message, mark=mark, hint=f"{hint}; text that begins so stands in quotes")
 
     def _check_limits(self, event: Any, depth: int) -> None:
         self._nodes += 1

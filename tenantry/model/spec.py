@@ -181,6 +181,7 @@ class AzureSettings:
     client_secret_file: Path | None = None
     certificate_file: Path | None = None
     token_file: Path | None = None
+    credential_where: str = ""  # where the credential's file is named: tenantry.yaml:9:23
     emails: tuple[str, ...] = ()  # that alerts go to
     webhook: str = ""
     monthly_budget: int = 0  # per instance, in the subscription's currency; 0: none

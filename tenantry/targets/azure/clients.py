@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenantry.adapters.azure_arm import Arm
 from tenantry.adapters.azure_credential import Renewable, make_credential, token
+from tenantry.errors import UnavailableError
 
 if TYPE_CHECKING:
     from tenantry.targets.azure.clouds import Access
@@ -51,6 +52,7 @@ class Clients:
                 client_secret_file=access.client_secret_file,
                 certificate_file=access.certificate_file,
                 token_file=access.token_file,
+                where=access.where,
                 ca_file=access.cloud.ca_file,
                 discovery=access.cloud.discovery,
             )
@@ -76,7 +78,11 @@ class Clients:
 
     @cached_property
     def principal(self) -> Principal:
-        """Whoever the token was given to. The claims are read, not verified: Azure does that."""
+        """Whoever the token was given to. The claims are read, not verified: Azure does that.
+
+        Raises:
+            UnavailableError: the login gives no token, or none that has claims.
+        """
         claims = _claims(token(self.credential, self.access.cloud.arm_scope))
         return Principal(
             object_id=str(claims.get("oid", "")),
@@ -95,6 +101,15 @@ class Clients:
 
 
 def _claims(text: str) -> dict[str, Any]:
-    part = text.split(".")[1]
-    found = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    return found if isinstance(found, dict) else {}
+    try:
+        part = text.split(".")[1]
+        found = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (IndexError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        raise UnavailableError(
+            "Azure's login gave a token that does not say whose it is",
+            hint="see the block azure in tenantry.yaml, and whether something between here and Azure answers",
+            code="no-token",
+        )
+    return found

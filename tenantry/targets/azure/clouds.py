@@ -60,6 +60,7 @@ class Access:
     client_secret_file: Path | None = field(default=None, repr=False)
     certificate_file: Path | None = None
     token_file: Path | None = None
+    where: str = ""  # the place at which the credential's file is named
 
     @property
     def scope(self) -> str:
@@ -125,6 +126,7 @@ def access(settings: AzureSettings, *, private: Path) -> Access:
         client_secret_file=settings.client_secret_file,
         certificate_file=settings.certificate_file,
         token_file=settings.token_file,
+        where=settings.credential_where,
     )
 
 
@@ -152,6 +154,7 @@ def _sandbox(file: Path) -> Access:
         credential=CredentialKind.SECRET,
         client_id=told["client_id"],
         client_secret_file=Path(told["client_secret_file"]),
+        where=str(file),
     )
 
 

@@ -42,7 +42,7 @@ def plugin_environment(access: Access) -> dict[str, str]:
         found["ARM_CLIENT_ID"] = access.client_id
     match access.credential:
         case CredentialKind.SECRET:
-            found["ARM_CLIENT_SECRET"] = read_secret(access.client_secret_file)
+            found["ARM_CLIENT_SECRET"] = read_secret(access.client_secret_file, where=access.where)
         case CredentialKind.CERTIFICATE:
             found["ARM_CLIENT_CERTIFICATE_PATH"] = str(access.certificate_file)
         case CredentialKind.WORKLOAD_IDENTITY:

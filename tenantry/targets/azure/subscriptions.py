@@ -15,7 +15,7 @@ from tenantry.model.spec import InstanceSpec, Workspace
 from tenantry.ports import Instance
 from tenantry.targets.azure import values
 from tenantry.targets.azure.clients import Clients
-from tenantry.targets.azure.clouds import Access, access
+from tenantry.targets.azure.clouds import CLOUDS, Access, access
 
 __all__ = ["Subscriptions"]
 
@@ -49,6 +49,14 @@ class Subscriptions:
         """Return the id of the subscription that a new instance is to be made in."""
         named = spec.azure.subscription if spec is not None and spec.azure is not None else ""
         return (named or self._default.subscription_id).lower()
+
+    def check_credential(self, spec: InstanceSpec) -> None:
+        """Raise unless the file of the credential holds one. Nobody is asked whether it is good.
+
+        That of a cloud which runs beside the workspace is written when it is started, maybe later.
+        """
+        if self._workspace.azure is not None and self._workspace.azure.cloud in CLOUDS:
+            _ = self.of(None, spec).credential
 
     def refuse_move(self, spec: InstanceSpec, instance: Instance) -> None:
         """Refuse a spec that names another subscription than the instance's own."""

@@ -110,6 +110,7 @@ class AzureTarget:
                 where=spec.where,
                 code="no-azure",
             )
+        self.subscriptions.check_credential(spec)
         tools.find_engine()
         if profile.runtime.name != "none":
             tools.find_runtime(profile.runtime.name, profile.runtime.version)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -258,10 +259,15 @@ def _as_folder(file: Path) -> None:
     file.mkdir()
 
 
+def _as_pipe(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file, 0o600)
+
+
 # What the file of the secret is, then exit code, problem and a part of what is told.
 BAD_SECRETS: dict[str, tuple[Callable[[Path], object], int, str, str]] = {
-    "absent": (lambda file: file.unlink(), 69, "no-credential-file", "No such file"),
-    "a folder": (_as_folder, 69, "no-credential-file", "Is a directory"),
+    "a folder": (_as_folder, 69, "no-credential-file", "not a file"),
+    "a named pipe": (_as_pipe, 69, "no-credential-file", "not a file"),
     "open to others": (lambda file: file.chmod(0o644), 77, "credential-file-open", "chmod 600"),
     "open to the group": (lambda file: file.chmod(0o640), 77, "credential-file-open", "chmod 600"),
     "empty": (lambda file: file.write_text(" \n"), 65, "credential-file-malformed", "holds nothing"),
@@ -271,7 +277,7 @@ BAD_SECRETS: dict[str, tuple[Callable[[Path], object], int, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("command", COMMANDS[:2], ids=" ".join)
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("what", BAD_SECRETS)
 def test_a_bad_secret_file_is_told_by_name(
     refused: Refused, workspace: Path, command: list[str], what: str
@@ -281,26 +287,81 @@ def test_a_bad_secret_file_is_told_by_name(
     spoil(workspace / "secret")
     first = refused(*command, "benin", code=exit_code)
     assert (first["code"], str(workspace / "secret") in first["message"]) == (code, True)
+    assert first["where"] == f"tenantry.yaml:8:{AZURE.index('secret}') + 1}"
     assert part in first["told"]
     assert first["hint"]
 
 
-def _made(folder: Path) -> Path:
-    """Return a certificate alone, without its key."""
-    file = folder / "certificate.pem"
+def test_a_link_to_the_secret_is_as_good_as_the_file(ready: Run, workspace: Path) -> None:
+    (workspace / "instances" / "benin.yaml").write_text(SPEC)
+    (workspace / "secret").rename(workspace / "..data")
+    (workspace / "secret").symlink_to("..data")
+    answer = ready("spec", "validate", "benin")[1]
+    assert "no-credential-file" not in {one["code"] for one in answer["problems"]}
+
+
+_ONE_BLOCK = f"subscription: {_ID}, directory: {_ID}, client_id: {_ID}"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("key", ["client_secret_file", "certificate_file", "token_file"])
+@pytest.mark.parametrize(
+    "secret", ["hunter22~AbC.x", "hunter22/AbC/x", "secret/hunter22", f"hunter22{'x' * 300}"],
+    ids=["a word", "with slashes", "below a file", "long"],
+)  # fmt: skip
+def test_a_secret_in_place_of_its_files_name_is_not_repeated(
+    refused: Refused, workspace: Path, command: list[str], key: str, secret: str
+) -> None:
+    (workspace / "instances" / "benin.yaml").write_text(SPEC)
+    _block(workspace, f'{{{_ONE_BLOCK}, {key}: "{secret}"}}')
+    first = refused(*command, "benin", code=69)
+    assert first["message"] == f"azure.{key} names no file that is there"
+    assert first["where"] == f"tenantry.yaml:8:{len('azure: {') + len(_ONE_BLOCK) + len(key) + 5}"
+
+
+@pytest.mark.parametrize("key", ["credential", "client_id", "client_secret_file", "certificate_file"])
+@pytest.mark.parametrize("secret", ["hunter22~x", "22446688", "*hunter22", "&hunter22", "!hunter22"])
+def test_a_secret_under_another_key_is_not_repeated(
+    refused: Refused, workspace: Path, key: str, secret: str
+) -> None:
+    (workspace / "instances" / "benin.yaml").write_text(SPEC)
+    rest = ", ".join(one for one in _ONE_BLOCK.split(", ") if not one.startswith(key))
+    _block(workspace, f"{{{rest}, {key}: {secret} }}")
+    may_be_a_name = secret == "hunter22~x" and key.endswith("_file")
+    first = refused("spec", "validate", "benin", code=69 if may_be_a_name else 65)
+    assert "22446688" not in first["told"]
+    assert first["where"].startswith("tenantry.yaml:8:")
+
+
+def _without_a_key(file: Path) -> None:
+    """Make a certificate alone."""
     argv = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=test"]
     argv += ["-keyout", "/dev/null", "-out", str(file)]
     subprocess.run(argv, check=True, capture_output=True)
-    return file
 
 
-@pytest.mark.parametrize("what", ["garbage", "no key"])
+def _with_a_rare_key(file: Path) -> None:
+    """Make a certificate with a key on a curve that OpenSSL knows and Python's cryptography does not."""
+    key = file.with_name("key.pem")
+    rare = ["openssl", "ecparam", "-name", "brainpoolP160r1", "-genkey", "-noout", "-out", str(key)]
+    subprocess.run(rare, check=True, capture_output=True)
+    argv = ["openssl", "req", "-x509", "-new", "-key", str(key), "-days", "1", "-subj", "/CN=test"]
+    done = subprocess.run(argv, check=True, capture_output=True)
+    file.write_bytes(key.read_bytes() + done.stdout)
+
+
+@pytest.mark.parametrize("what", ["garbage", "no key", "a rare key"])
 def test_a_certificate_that_is_none_is_told_by_name(
     refused: Refused, workspace: Path, tmp_path: Path, what: str
 ) -> None:
-    file = _made(tmp_path) if what == "no key" else tmp_path / "certificate.pem"
-    if what == "garbage":
-        file.write_text("hunter22")
+    file = tmp_path / "certificate.pem"
+    match what:
+        case "garbage":
+            file.write_text("hunter22")
+        case "no key":
+            _without_a_key(file)
+        case "a rare key":
+            _with_a_rare_key(file)
     file.chmod(0o600)
     (workspace / "instances" / "benin.yaml").write_text(SPEC)
     block = f"subscription: {_ID}, directory: {_ID}, client_id: {_ID}, certificate_file: {file}"
@@ -309,12 +370,15 @@ def test_a_certificate_that_is_none_is_told_by_name(
     assert (first["code"], str(file) in first["message"]) == ("credential-file-malformed", True)
 
 
-def test_a_federated_token_that_is_not_there_is_told_by_name(refused: Refused, workspace: Path) -> None:
+@pytest.mark.parametrize("key", ["certificate_file", "token_file"])
+def test_a_named_pipe_in_place_of_a_credential_holds_nobody(
+    refused: Refused, workspace: Path, tmp_path: Path, key: str
+) -> None:
     (workspace / "instances" / "benin.yaml").write_text(SPEC)
-    block = f"subscription: {_ID}, directory: {_ID}, client_id: {_ID}, token_file: nowhere"
-    _block(workspace, f"{{{block}}}")
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    _block(workspace, f"{{{_ONE_BLOCK}, {key}: {tmp_path / 'pipe'}}}")
     first = refused("instance", "deploy", "benin", code=69)
-    assert (first["code"], str(workspace / "nowhere") in first["message"]) == ("no-credential-file", True)
+    assert (first["code"], "not a file" in first["message"]) == ("no-credential-file", True)
 
 
 NEW = ["--client", "Red Cross", "--country", "KE", "--contact", "it@example.org"]

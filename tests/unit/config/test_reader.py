@@ -52,10 +52,10 @@ def problem_of(data: bytes) -> Problem:
         ("a: 1".encode("utf-16"), "not-utf-8", "a.yaml:1:1", "byte 0xff at offset 0"),
         (b"a: 1\nb: 2\na: 3\n", "duplicate-key", "a.yaml:3:1", "a stands here a second time"),
         (b"a: {b: 1, b: 2}\n", "duplicate-key", "a.yaml:1:11", "b stands"),
-        (b"a: &x 1\n", "alias", "a.yaml:1:4", "&x"),
-        (b"a: *x\n", "alias", "a.yaml:1:4", "*x"),
-        (b"a: !!python/object:os.system x\n", "unknown-tag", "a.yaml:1:4", "python/object"),
-        (b"a: !secret x\n", "unknown-tag", "a.yaml:1:4", "!secret"),
+        (b"a: &x 1\n", "alias", "a.yaml:1:4", "an anchor (&)"),
+        (b"a: *x\n", "alias", "a.yaml:1:4", "an alias (*)"),
+        (b"a: !!python/object:os.system x\n", "unknown-tag", "a.yaml:1:4", "the tag (!)"),
+        (b"a: !secret x\n", "unknown-tag", "a.yaml:1:4", "the tag (!)"),
         (b"a: 1\n---\nb: 2\n", "several-documents", "a.yaml:2:1", "one document"),
         (b"- 1\n- 2\n", "wrong-type", "a.yaml:1:1", "keys with values"),
         (b"just text\n", "wrong-type", "a.yaml:1:1", "keys with values"),
@@ -71,6 +71,21 @@ def test_a_malformed_file_is_refused_where_it_is_malformed(
     problem = problem_of(data)
     assert (problem.code, problem.where) == (code, where)
     assert part in problem.message
+
+
+@pytest.mark.parametrize("library", ["C", "Python"])
+@pytest.mark.parametrize(
+    "value",
+    ["&hunter22", "*hunter22", "!hunter22", "!!hunter22", "!hunter!22 x", "!<hunter22>", "&hunter~22"],
+)
+def test_a_value_that_begins_as_a_mark_of_yaml_does_is_not_repeated(
+    value: str, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if library == "Python":
+        monkeypatch.delattr(yaml, "CSafeLoader", raising=False)
+    problem = problem_of(f"a: {value}\n".encode())
+    assert problem.where.startswith("a.yaml:1:")
+    assert "hunter" not in problem.message + problem.hint
 
 
 def test_anchors_that_explode_are_refused_before_they_can() -> None:

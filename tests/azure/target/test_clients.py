@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import base64
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.core.credentials import AccessToken
+
+from tenantry.errors import UnavailableError
+from tenantry.model.spec import CloudName, CredentialKind
+from tenantry.targets.azure.clients import Clients
+from tenantry.targets.azure.clouds import CLOUDS, Access
+
+
+class _Login:
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def get_token(self, *_: str, **__: Any) -> AccessToken:
+        return AccessToken(self.text, int(time.time()) + 3600)
+
+
+def _part(claims: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+
+
+def _clients(text: str) -> Clients:
+    made = Clients(
+        Access(
+            cloud=CLOUDS[CloudName.PUBLIC],
+            subscription_id="s",
+            directory_id="d",
+            credential=CredentialKind.SECRET,
+            client_secret_file=Path("/nowhere"),
+        )
+    )
+    made.__dict__["credential"] = _Login(text)
+    return made
+
+
+def test_who_tenantry_is_stands_in_its_token() -> None:
+    principal = _clients(f"h.{_part({'oid': 'o', 'appid': 'a', 'idtyp': 'app'})}.s").principal
+    assert (principal.object_id, principal.client_id, principal.kind) == ("o", "a", "ServicePrincipal")
+
+
+@pytest.mark.parametrize("text", ["", "hunter22", "a.b.c", "a.\udcff.c", f"h.{_part([1])}.s", "h.é.s"])
+def test_a_token_that_does_not_say_whose_it_is_is_told_and_not_repeated(text: str) -> None:
+    with pytest.raises(UnavailableError) as told:
+        _ = _clients(text).principal
+    assert told.value.code == "no-token"
+    assert "hunter22" not in told.value.message + told.value.hint
