@@ -231,5 +231,5 @@ def _rehearsal() -> Iterator[_Place]:
         yield place
     finally:
         with contextlib.suppress(RuntimeError):
-            place.run("sandbox", "reset")
+            place.run("sandbox", "reset", "--confirm", place.workspace.name)
         shutil.rmtree(folder, ignore_errors=True)

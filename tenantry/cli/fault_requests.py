@@ -33,6 +33,7 @@ _NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "clear": (),
 }
 _MOST: Final = 10**6  # of requests or cores
+_UNMATCHED: Final = frozenset({"time", "expire", "quota", "disk", "disabled", "list", "clear"})
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _MOST_DAYS: Final = 36_500  # a move of the clock
 
@@ -56,6 +57,12 @@ def fault_request(kind: str, values: Sequence[str], *, match: str) -> tuple[str,
         raise UsageError(
             f"{kind} needs {' and '.join(needs) or 'nothing more'}",
             hint="tenantry sandbox faults --help",
+            code="fault-values",
+        )
+    if match and kind in _UNMATCHED:
+        raise UsageError(
+            f"{kind} takes no --match: it is about no requests",
+            hint="it is for " + ", ".join(one for one in _NEEDS if one not in _UNMATCHED),
             code="fault-values",
         )
     told = dict(zip(needs, values, strict=True))

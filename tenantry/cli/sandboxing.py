@@ -6,10 +6,8 @@ import fcntl
 import http.client
 import json
 import os
-import shutil
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import time
@@ -20,17 +18,19 @@ from typing import Any
 
 from tenantry.cli.dns_requests import dns_request
 from tenantry.cli.fault_requests import fault_request
-from tenantry.cli.wiring import Wiring
+from tenantry.cli.resetting import Part, erased, is_confirmed, shown
+from tenantry.cli.wiring import Wiring, endpoints, trusting
 from tenantry.errors import FailedError, SpecError, UnavailableError, UsageError
 from tenantry.result import Outcome, Result
 from tenantry.sandbox.hosts import HostsFile
-from tenantry.sandbox.parts.processes import end_group, recorded, write_record
-from tenantry.sandbox.settings import Identity, Places
+from tenantry.sandbox.parts.processes import end_group, recorded, running_module, write_record
+from tenantry.sandbox.settings import BROKEN, SERVICE, Identity, Places, take_away
 
 __all__ = ["dns", "faults", "reset", "spans", "started", "status", "stopped"]
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0
+_SERVER = "tenantry.sandbox.serve"
 _TOLD = (
     "arm",
     "login",
@@ -44,13 +44,15 @@ _TOLD = (
 
 
 def started(workspace: Path | None) -> Result:
-    """Start the sandbox of a workspace; one that runs is left alone."""
+    """Start the sandbox of a workspace; one that runs and tells where it is, is left alone."""
     places = _places(workspace)
-    places.folder.mkdir(mode=0o700, exist_ok=True)
-    with _alone(places):
-        identity = places.make()
-        if recorded(places.process_file) is None:
-            _launch(places, identity)
+    with _own_files(places):
+        places.folder.mkdir(mode=0o700, exist_ok=True)
+        with _alone(places):
+            identity = places.make()
+            if not _is_told(places):
+                _end(places)
+                _launch(places, identity)
     return _result("sandbox start", places)
 
 
@@ -58,7 +60,7 @@ def stopped(workspace: Path | None) -> Result:
     """End every process of the sandbox; what it keeps stays."""
     places = _places(workspace)
     if places.folder.is_dir():
-        with _alone(places):
+        with _own_files(places), _alone(places):
             _end(places)
     return _result("sandbox stop", places)
 
@@ -68,19 +70,16 @@ def status(workspace: Path | None) -> Result:
     return _result("sandbox status", _places(workspace))
 
 
-def reset(workspace: Path | None) -> Result:
-    """End the sandbox and erase everything that it had."""
+def reset(workspace: Path | None, *, confirm: str) -> Result:
+    """Show what the sandbox has, or end it and erase all of it, also where its files are spoiled."""
     places = _places(workspace)
-    if places.folder.is_dir():
-        with _alone(places):
-            _end(places)
-            identity = places.identity()
-            if identity is not None and Path(identity.data).is_dir():
-                from tenantry.sandbox.parts.erasing import erase
-
-                erase(Path(identity.data))
-        shutil.rmtree(places.folder)
-    return _result("sandbox reset", places)
+    name = Path(os.path.abspath(places.folder.parents[1])).name or "/"  # noqa: PTH100 - as it was typed
+    with _own_files(places):
+        parts = list(_parts(places))
+        if not is_confirmed(name, confirm):
+            return shown(name, parts, running=_pid(places) is not None, resources=_resources(places))
+        _erase(places)
+    return erased(name, parts)
 
 
 def faults(workspace: Path | None, kind: str, values: Sequence[str], *, match: str) -> Result:
@@ -99,7 +98,7 @@ def _asked(workspace: Path | None, path: str, request: dict[str, Any]) -> dict[s
     """Ask the sandbox of a workspace. UnavailableError when it does not run."""
     places = _places(workspace)
     identity = places.identity()
-    if identity is None or recorded(places.process_file) is None:
+    if identity is None or _pid(places) is None:
         raise UnavailableError(
             "the sandbox of this workspace does not run",
             hint="start it: tenantry sandbox start",
@@ -130,6 +129,20 @@ def _places(workspace: Path | None) -> Places:
 
 
 @contextmanager
+def _own_files(places: Places) -> Iterator[None]:
+    """Tell what is wrong with the sandbox's folder as that, not as our defect."""
+    try:
+        yield
+    except OSError as error:
+        spoiled = isinstance(error, FileExistsError | IsADirectoryError | NotADirectoryError)
+        raise UnavailableError(
+            f"{error.filename or places.folder} cannot be used: {error.strerror}",
+            hint=BROKEN if spoiled else "see that it can be read and written, then run the command again",
+            code="sandbox-broken",
+        ) from error
+
+
+@contextmanager
 def _alone(places: Places) -> Iterator[None]:
     """One command at a time starts or ends a sandbox."""
     descriptor = os.open(places.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -140,12 +153,26 @@ def _alone(places: Places) -> Iterator[None]:
         os.close(descriptor)
 
 
+def _pid(places: Places) -> int | None:
+    """Return the pid of the server, if it lives; one whose record is spoiled is found by its command line."""
+    found = recorded(places.process_file)
+    return found[0] if found else running_module(_SERVER, str(places.folder.parent))
+
+
+def _is_told(places: Places) -> bool:
+    """Say whether the sandbox runs and clients can read where."""
+    try:
+        endpoints(places.folder.parent)
+    except UnavailableError:
+        return False
+    return True
+
+
 def _launch(places: Places, identity: Identity) -> None:
-    places.endpoints_file.unlink(missing_ok=True)
     descriptor = os.open(places.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tenantry.sandbox.serve", str(places.folder.parent)],
+            [sys.executable, "-m", _SERVER, str(places.folder.parent)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -170,31 +197,73 @@ def _launch(places: Places, identity: Identity) -> None:
 
 
 def _end(places: Places) -> None:
-    found = recorded(places.process_file)
-    if found is not None:
-        end_group(found[0], first=signal.SIGTERM, grace_seconds=_STOP_SECONDS)
-    places.process_file.unlink(missing_ok=True)
-    places.endpoints_file.unlink(missing_ok=True)
-    identity = places.identity()
-    if identity is not None:
-        HostsFile(identity.id).replace({})  # it was killed, perhaps
+    name = places.known_id()
+    if (pid := _pid(places)) is not None:
+        end_group(pid, first=signal.SIGTERM, grace_seconds=_STOP_SECONDS)
+    take_away(places.process_file)
+    take_away(places.endpoints_file)
+    if name:
+        HostsFile(name).replace({})  # it was killed, perhaps
+
+
+def _parts(places: Places) -> Iterator[Part]:
+    """Yield what a reset takes away, and what it has to leave."""
+    folder = places.folder
+    kind = "folder" if folder.is_dir() else "file"
+    if folder.is_symlink():
+        yield Part(type="link", place=str(folder))
+        if folder.exists():
+            stays = f"stays but for what the sandbox holds: {folder} only leads there"
+            yield Part(type=kind, place=str(folder.resolve()), detail=stays)
+    elif folder.exists():
+        yield Part(type=kind, place=str(folder))
+    for one in places.data_folders():
+        if not one.is_relative_to(folder):
+            yield Part(type="folder", place=str(one), detail="what the sandbox holds")
+    if places.identity_file.exists() and not places.known_id() and SERVICE.is_dir() and os.geteuid() == 0:
+        yield Part(type="folder", place="*", detail=f"nothing says which one in {SERVICE} was this sandbox's")
+
+
+def _resources(places: Places) -> dict[str, int]:
+    """Return how many resources a sandbox has, as far as it can be asked."""
+    with suppress(UnavailableError):
+        found: dict[str, int] = _status(places)["resources"]
+        return found
+    return {}
+
+
+def _erase(places: Places) -> None:
+    from tenantry.sandbox.parts.erasing import erase
+
+    if places.folder.is_dir():
+        if places.lock_file.is_dir():
+            take_away(places.lock_file)
+        with _alone(places):
+            data = places.data_folders()  # before what tells of them is gone
+            _end(places)
+            for one in data:
+                erase(one)
+    take_away(places.folder)
 
 
 def _result(command: str, places: Places) -> Result:
+    return Result(command=command, data=_status(places), outcome=Outcome.OK)
+
+
+def _status(places: Places) -> dict[str, Any]:
     data: dict[str, Any] = {"running": False, **dict.fromkeys(_TOLD, ""), "subscription_ids": []}
     data |= {"now": None, "resources": {}}
-    identity = places.identity()
-    if identity is not None and recorded(places.process_file) is not None and places.endpoints_file.exists():
-        told = json.loads(places.endpoints_file.read_text(encoding="utf-8"))
-        names = (*_TOLD, "subscription_ids", "pid", "suffix")
-        data.update({name: told[name] for name in names}, running=True)
-        data.update(_ask(identity, places, "/status", {}))
-    return Result(command=command, data=data, outcome=Outcome.OK)
+    identity, pid = places.identity(), _pid(places)
+    if identity is not None and pid is not None and places.endpoints_file.exists():
+        told = endpoints(places.folder.parent)
+        data.update({name: told[name] for name in _TOLD}, running=True, pid=pid, suffix=identity.suffix)
+        data.update(subscription_ids=list(identity.subscriptions), **_ask(identity, places, "/status", {}))
+    return data
 
 
 def _ask(identity: Identity, places: Places, path: str, body: dict[str, Any]) -> dict[str, Any]:
     """Ask the running sandbox; its name need not be known to the machine."""
-    context = ssl.create_default_context(cafile=str(places.authority / "ca.pem"))
+    context = trusting(places.authority / "ca.pem")
     host = f"control.{identity.suffix}"
     try:
         with socket.create_connection((identity.address, identity.port), timeout=120) as plain:
@@ -205,7 +274,7 @@ def _ask(identity: Identity, places: Places, path: str, body: dict[str, Any]) ->
             response = connection.getresponse()
             raw = response.read()
             connection.close()
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise UnavailableError(
             f"the sandbox does not answer: {error}",
             hint=f"see its log: {places.log_file}",

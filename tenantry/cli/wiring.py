@@ -23,6 +23,8 @@ from tenantry.model.spec import InstanceSpec, TargetKind, Workspace
 from tenantry.ports import Event, Instance, OnEvent, Operation
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from tenantry.adapters.register import SqlRegister
     from tenantry.adapters.vault import FileVault
     from tenantry.ports import Target
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from tenantry.targets.dispatch import Targets
     from tenantry.targets.host.target import HostTarget
 
-__all__ = ["Wiring"]
+__all__ = ["Wiring", "endpoints", "trusting"]
 
 
 def _quiet(_: Event) -> None:
@@ -262,6 +264,20 @@ class Wiring:
             return ""
         port = self.workspace.host.https_port
         return f"https://{spec.hostname}" + ("" if port == 443 else f":{port}")  # noqa: PLR2004
+
+
+def endpoints(private: Path) -> Mapping[str, str]:
+    """Return what the running sandbox of a workspace tells its clients; UnavailableError when it does not."""
+    from tenantry.targets.azure import clouds
+
+    return clouds.endpoints(private / "sandbox")
+
+
+def trusting(ca_file: Path) -> SSLContext:
+    """Return what verifies HTTPS with the sandbox's authority; UnavailableError when that is gone."""
+    from tenantry.targets.azure import clouds
+
+    return clouds.trusting(ca_file)
 
 
 def person() -> str:

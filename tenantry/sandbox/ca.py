@@ -28,7 +28,7 @@ class Authority:
         self.ca_file = folder / "ca.pem"
         self._key_file = folder / "ca.key"
         folder.mkdir(parents=True, exist_ok=True)
-        if not (self.ca_file.exists() and self._key_file.exists()):
+        if not self._is_whole():
             self._create()
 
     def issue(self, names: list[str]) -> tuple[bytes, bytes]:
@@ -50,6 +50,12 @@ class Authority:
             .sign(authority, hashes.SHA256())
         )
         return certificate.public_bytes(serialization.Encoding.PEM), _private(key)
+
+    def _is_whole(self) -> bool:
+        try:
+            return self._certificate().public_key() == self._key().public_key()
+        except (OSError, ValueError, TypeError):
+            return False
 
     def _create(self) -> None:
         key = ec.generate_private_key(ec.SECP256R1())

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
+import shutil
 import uuid
-from dataclasses import asdict, dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Identity", "Places"]
+from tenantry.errors import UnavailableError
 
+__all__ = ["BROKEN", "SERVICE", "Identity", "Places", "endpoints", "take_away", "write"]
+
+BROKEN = "begin anew: tenantry sandbox reset, which shows first what it erases"
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _MORE_SUBSCRIPTIONS = ("second",)  # beside the first; their ids follow from its id
 _LEAST, _MOST = 64, 250  # of the second and third number of addresses: far from what people use
+_SUFFIX = r'"suffix": *"([a-z]{6})\.sandbox\.test"'
 SERVICE = Path("/var/lib/tenantry-sandbox")
 
 
@@ -83,30 +90,90 @@ class Places:
         self.authority = self.folder / "ca"
 
     def identity(self) -> Identity | None:
-        """Return who the sandbox is; None before its first start."""
+        """Return who the sandbox is; None before its first start.
+
+        Raises:
+            UnavailableError: its file tells of nobody that this version knows.
+        """
         try:
-            return Identity(**json.loads(self.identity_file.read_text(encoding="utf-8")))
+            told = json.loads(self.identity_file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
+        except (OSError, ValueError):
+            told = None
+        if (found := _identity(told)) is None:
+            raise UnavailableError(
+                f"{self.identity_file} does not say who the sandbox is", hint=BROKEN, code="sandbox-broken"
+            )
+        return found
 
     def make(self) -> Identity:
         """Return who the sandbox is; at its first start, somebody new."""
-        if (known := self.identity()) is not None:
-            return known
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        identity = _new(self.folder)
-        write(self.secret_file, identity.client_secret + "\n")
-        write(self.identity_file, json.dumps(asdict(identity), indent=1) + "\n")
+        identity = self.identity()
+        if identity is None:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            identity = _new(self.folder)
+            write(self.identity_file, json.dumps(asdict(identity), indent=1) + "\n")
+        secret = identity.client_secret + "\n"
+        if _text(self.secret_file) != secret:
+            write(self.secret_file, secret)
         return identity
+
+    def known_id(self) -> str:
+        """Return the id, also from what is left of broken files; "" when they tell none."""
+        places = ((self.identity_file, r'"id": *"([a-z]{6})"'), (self.endpoints_file, _SUFFIX))
+        found = (re.search(pattern, _text(file)) for file, pattern in places)
+        return next((one[1] for one in found if one), "")
+
+    def data_folders(self) -> list[Path]:
+        """Return the folders that hold what the sandbox holds, as far as its files still tell."""
+        found = {self.folder / "data"}
+        if name := self.known_id():
+            found.add(SERVICE / name)
+        with suppress(UnavailableError):
+            if (identity := self.identity()) is not None:
+                found.add(Path(identity.data))
+        return sorted(one for one in found if one.is_dir())
+
+
+def take_away(path: Path) -> None:
+    """Remove whatever is at a path; of a link the link alone. Once more does nothing."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write(file: Path, text: str) -> None:
     """Write a file for ourselves, whole or not at all."""
     draft = file.with_name(file.name + ".new")
-    draft.unlink(missing_ok=True)
+    take_away(draft)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
         opened.write(text)
+    if file.is_dir():
+        take_away(file)
     draft.replace(file)
+
+
+def _text(file: Path) -> str:
+    """Return what a file holds, "" when it cannot be read."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
+
+
+def _identity(told: Any) -> Identity | None:
+    """Return who is told of, None when it is nobody that this version knows."""
+    try:
+        found = Identity(**told)
+        uuid.UUID(found.subscription_id)
+    except (TypeError, ValueError, AttributeError):
+        return None
+    right = all(type(getattr(found, one.name)).__name__ == one.type for one in fields(found))
+    # Its data are erased one day: that must be nobody else's folder.
+    ours = right and (found.data == str(SERVICE / found.id) or found.data.endswith("/sandbox/data"))
+    return found if ours else None
 
 
 def endpoints(identity: Identity, places: Places, *, pid: int) -> dict[str, Any]:

@@ -141,7 +141,7 @@ def running_sandbox(workspace: Path) -> Iterator[Sandbox]:
         yield Sandbox(workspace=workspace, told=told)
     finally:
         disk = Sandbox(workspace=workspace, told={}).disk
-        run(workspace, "sandbox", "reset")
+        run(workspace, "sandbox", "reset", "--confirm", workspace.name)
     assert still_running(disk) == [], "something of the sandbox outlived its reset"
 
 

@@ -104,10 +104,10 @@ def _leave(demo: AzureDemo) -> None:
         print("\nEverything is still there. Go on by hand:")
         print(f"  export TENANTRY_WORKSPACE={demo.workspace} PATH={TENANTRY.parent}:$PATH")
         print("  tenantry sandbox status; tenantry erase status kenya")
-        print("To take it away: tenantry sandbox reset")
+        print(f"To take it away: tenantry sandbox reset --confirm {demo.workspace.name}")
         return
     chapter("Clean up")
     if (demo.workspace / ".tenantry").exists():
-        demo.run("tenantry", "sandbox", "reset")
+        demo.run("tenantry", "sandbox", "reset", "--confirm", demo.workspace.name)
     shutil.rmtree(demo.folder, ignore_errors=True)
     print(f"\n{clock()} done")

@@ -66,19 +66,31 @@ def status(workspace: WorkspaceOption = None, output: OutputOption = Output.TABL
 
 
 @app.command()
-def reset(workspace: WorkspaceOption = None, output: OutputOption = Output.TABLE) -> None:
+def reset(
+    confirm: Annotated[
+        str,
+        typer.Option(
+            "--confirm", metavar="NAME", help="The name of the workspace's folder: do it, irreversibly."
+        ),
+    ] = "",
+    workspace: WorkspaceOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
     """End the sandbox and erase everything in it.
 
+    Without --confirm it only shows what would be erased. A sandbox whose
+    files are spoiled is erased, too.
+
     \b
-    Example: tenantry sandbox reset
+    Example: tenantry sandbox reset --confirm fleet
     """
 
     def work() -> Result:
         from tenantry.cli.sandboxing import reset as erased
 
-        return erased(workspace)
+        return erased(workspace, confirm=confirm)
 
-    execute("sandbox reset", output=output, work=work, table=_one)
+    execute("sandbox reset", output=output, work=work, table=_reset)
 
 
 @app.command()
@@ -161,6 +173,21 @@ def _records(data: Mapping[str, Any]) -> str:
     return table(data["records"], ["name", "type", "value"], empty="no records")
 
 
+def _reset(data: Mapping[str, Any]) -> str:
+    if "would_erase" in data:
+        head, rows, columns = "Would erase", data["would_erase"], ["id", "detail"]
+    else:
+        head, rows, columns = "Erased", data["erased"], ["id", "absent", "detail"]
+    text = f"{head} the sandbox of {data['name']}:\n" + table(rows, columns, empty="nothing is there")
+    counts = _counts(data.get("resources", {}))
+    return f"{text}\n\nIt runs, and has:\n{counts}" if counts else text
+
+
+def _counts(resources: Mapping[str, int]) -> str:
+    rows = [{"type": name, "count": count} for name, count in resources.items()]
+    return table(rows, ["type", "count"]) if rows else ""
+
+
 def _one(data: Mapping[str, Any]) -> str:
     names = ["running", "arm", "login", "ca_file", "subscription_id", "directory_id", "client_id"]
     more = [one for one in data["subscription_ids"] if one != data["subscription_id"]]
@@ -168,8 +195,8 @@ def _one(data: Mapping[str, Any]) -> str:
     head = details(
         [*((name, data.get(name)) for name in names), ("more subscriptions", ", ".join(more)), *rest]
     )
-    rows = [{"type": name, "count": count} for name, count in data["resources"].items()]
-    return head + ("\n\n" + table(rows, ["type", "count"]) if rows else "")
+    counts = _counts(data["resources"])
+    return f"{head}\n\n{counts}" if counts else head
 
 
 def _faults(data: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ import signal
 import time
 from pathlib import Path
 
-__all__ = ["end_group", "is_alive", "recorded", "started", "write_record"]
+__all__ = ["end_group", "is_alive", "recorded", "running_module", "started", "write_record"]
 
 _STATE, _GROUP, _START = 0, 2, 19  # fields 3, 5 and 22 of proc(5) stat, counted after the command's name
 
@@ -32,10 +32,26 @@ def write_record(file: Path, pid: int) -> None:
 def recorded(file: Path) -> tuple[int, str] | None:
     """Return pid and start of the process that a file tells of, if it still lives."""
     try:
-        pid, start = file.read_text(encoding="ascii").split()
+        number, start = file.read_text(encoding="ascii").split()
+        pid = int(number)
     except (OSError, ValueError):
         return None
-    return (int(pid), start) if is_alive(int(pid), start) else None
+    return (pid, start) if is_alive(pid, start) else None
+
+
+def running_module(name: str, argument: str) -> int | None:
+    """Return the pid of a process of ours that leads a group and runs a Python module with an argument."""
+    wanted = [b"-m", name.encode(), os.fsencode(argument), b""]
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            if (
+                entry.name.isdecimal()
+                and (entry / "cmdline").read_bytes().split(b"\0")[1:] == wanted
+                and entry.stat().st_uid == os.geteuid()
+                and _stat(int(entry.name))[_GROUP:][:1] == [entry.name]
+            ):
+                return int(entry.name)
+    return None
 
 
 def end_group(pid: int, *, first: signal.Signals, grace_seconds: float) -> None:

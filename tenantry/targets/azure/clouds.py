@@ -12,12 +12,21 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from tenantry.errors import UnavailableError
+from tenantry.adapters.azure_credential import read_secret
+from tenantry.adapters.processes import identity, is_alive
+from tenantry.errors import SpecError, UnavailableError
 from tenantry.model.spec import AzureSettings, CloudName, CredentialKind
 
-__all__ = ["CLOUDS", "Access", "Cloud", "access"]
+__all__ = ["CLOUDS", "Access", "Cloud", "access", "endpoints", "trusting"]
+
+_ANEW: Final = "start the sandbox anew: tenantry sandbox stop, then tenantry sandbox start"
+# What the sandbox tells its clients, all of it text.
+_TOLD: Final = (
+    *("arm", "login", "metadata", "vault_suffix", "postgres_suffix", "sites_suffix", "blob_suffix", "logs"),
+    *("ca_file", "directory_id", "subscription_id", "client_id", "client_secret_file"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,10 +122,11 @@ def access(settings: AzureSettings, *, private: Path) -> Access:
         private: the workspace's private folder, where the sandbox of the workspace writes its end points.
 
     Raises:
-        UnavailableError: the sandbox of this workspace was never started, or its certificate is gone.
+        UnavailableError: the sandbox of this workspace does not run, or a file of its is gone or spoiled.
+        RefusedError: other users may read its secret.
     """
     if settings.cloud is CloudName.SANDBOX:
-        return _sandbox(private / "sandbox" / "endpoints.json")
+        return _sandbox(private / "sandbox")
     return Access(
         cloud=CLOUDS[settings.cloud],
         subscription_id=settings.subscription,
@@ -130,9 +140,52 @@ def access(settings: AzureSettings, *, private: Path) -> Access:
     )
 
 
-def _sandbox(file: Path) -> Access:
-    told = _read(file)
-    _check_authority(Path(told["ca_file"]))
+def endpoints(folder: Path) -> Mapping[str, str]:
+    """Return what a running sandbox tells its clients in its folder.
+
+    Raises:
+        UnavailableError: it does not run, or the file does not tell all that is needed.
+    """
+    if not _runs(folder / "process"):
+        raise UnavailableError(
+            "the sandbox of this workspace does not run",
+            hint="start it: tenantry sandbox start",
+            code="no-sandbox",
+        )
+    file = folder / "endpoints.json"
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        told = None
+    told = told if isinstance(told, dict) else {}
+    found = {name: one for name in _TOLD if isinstance(one := told.get(name), str) and one}
+    if len(found) < len(_TOLD):
+        raise UnavailableError(
+            f"{file} does not say where the sandbox of this workspace is", hint=_ANEW, code="no-sandbox"
+        )
+    return found
+
+
+def trusting(ca_file: Path) -> ssl.SSLContext:
+    """Return what verifies HTTPS with the sandbox's authority.
+
+    Raises:
+        UnavailableError: the authority's certificate cannot be read.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(str(ca_file))
+    except OSError as error:  # ssl.SSLError is one
+        raise UnavailableError(
+            f"the authority's certificate {ca_file} cannot be read", hint=_ANEW, code="certificate-unreadable"
+        ) from error
+    return context
+
+
+def _sandbox(folder: Path) -> Access:
+    told = endpoints(folder)
+    trusting(Path(told["ca_file"]))  # the libraries tell it as a fault of their caller
+    _check_secret(Path(told["client_secret_file"]))
     cloud = Cloud(
         name=CloudName.SANDBOX,
         arm=told["arm"].rstrip("/"),
@@ -154,31 +207,26 @@ def _sandbox(file: Path) -> Access:
         credential=CredentialKind.SECRET,
         client_id=told["client_id"],
         client_secret_file=Path(told["client_secret_file"]),
-        where=str(file),
+        where=str(folder / "endpoints.json"),
     )
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _runs(file: Path) -> bool:
+    """Say whether the process lives that a file tells of: its pid, and its start in the kernel's ticks."""
     try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        told = None
-    if not isinstance(told, dict):
-        raise UnavailableError(
-            "the sandbox of this workspace does not run",
-            hint="start it: tenantry sandbox start",
-            code="no-sandbox",
-        )
-    return told
+        number, start = file.read_text(encoding="ascii").split()
+        pid = int(number)
+        now = identity(pid)
+    except (OSError, ValueError):
+        return False
+    return now.rpartition(":")[2] == start and is_alive(pid, now)
 
 
-def _check_authority(file: Path) -> None:
-    """See that HTTPS can be verified with the file: the libraries tell it as a fault of their caller."""
+def _check_secret(file: Path) -> None:
+    """See that the secret is there: the settings, which a client would be sent to, do not name it."""
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(str(file))
-    except OSError as error:  # ssl.SSLError is one
+        read_secret(file)
+    except (SpecError, UnavailableError) as error:
         raise UnavailableError(
-            f"the authority's certificate {file} cannot be read",
-            hint="start the sandbox anew: tenantry sandbox stop, then tenantry sandbox start",
-            code="certificate-unreadable",
-        ) from error
+            f"{file} does not hold the sandbox's secret", hint=_ANEW, code=error.code
+        ) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from collections.abc import Callable
@@ -240,18 +239,6 @@ def test_a_sandbox_that_was_never_started_is_told(refused: Refused, workspace: P
     _block(workspace, "{cloud: sandbox}")
     first = refused("instance", "deploy", "benin", code=69)
     assert (first["code"], first["hint"]) == ("no-sandbox", "start it: tenantry sandbox start")
-
-
-def test_a_sandbox_whose_certificate_is_gone_is_told(refused: Refused, workspace: Path) -> None:
-    (workspace / "instances" / "benin.yaml").write_text(SPEC)
-    _block(workspace, "{cloud: sandbox}")
-    folder = workspace / ".tenantry" / "sandbox"
-    folder.mkdir(parents=True)
-    (folder / "endpoints.json").write_text(json.dumps({"ca_file": str(folder / "ca.pem")}))
-    first = refused("instance", "deploy", "benin", code=69)
-    assert first["code"] == "certificate-unreadable"
-    assert str(folder / "ca.pem") in first["message"]
-    assert "tenantry sandbox start" in first["hint"]
 
 
 def _as_folder(file: Path) -> None:

@@ -55,6 +55,18 @@ def test_what_makes_no_sense_is_refused_with_a_hint(text: str) -> None:
     assert caught.value.hint
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["time +7d", "expire", "quota 5", "disk psql-kenya 95", "disabled 0", "list", "clear"],
+    ids=lambda text: text.partition(" ")[0],
+)
+def test_what_is_about_no_requests_takes_none_to_match(text: str) -> None:
+    kind, *values = text.split(" ")
+    with pytest.raises(UsageError, match=f"{kind} takes no --match") as caught:
+        fault_request(kind, values, match="PUT")
+    assert (caught.value.code, "throttle" in caught.value.hint) == ("fault-values", True)
+
+
 @pytest.mark.parametrize("percent", ["0", "95", "100"])
 def test_a_disk_is_empty_half_or_full(percent: str) -> None:
     path, asked = fault_request("disk", ["psql-kenya", percent], match="")
