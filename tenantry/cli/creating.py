@@ -27,17 +27,19 @@ _OPTIONAL = frozenset({"agreement"})
 
 
 def init_workspace(folder: Path | None, *, organisation: str, contact: str) -> Result:
-    """Make what is missing of a workspace."""
+    """Make what is missing of a workspace. What is wrong is never written."""
     from tenantry.config.template import new_workspace_text
+    from tenantry.config.workspace import parse_workspace
 
     path = (folder or Path.cwd()).absolute()
-    path.mkdir(parents=True, exist_ok=True)
     file = path / "tenantry.yaml"
     if not file.exists():
         text = new_workspace_text(
             organisation=organisation or "My organisation", contact=contact or "it@example.org"
         )
-        file.write_text(text, encoding="utf-8")
+        parse_workspace(text.encode(), folder=path)
+        path.mkdir(parents=True, exist_ok=True)
+        _write(file, text)
     wiring = Wiring(path)
     workspace = wiring.workspace
     workspace.specs.mkdir(exist_ok=True)
@@ -77,13 +79,17 @@ def new_spec(name: str, *, given: Mapping[str, str], workspace: Path | None) -> 
     text = new_spec_text(name=name, **answers)
     parse_spec(text.encode(), path=path, workspace=wiring.workspace, complete=False)
     path.parent.mkdir(exist_ok=True)
-    temporary = path.with_name(f".{name}.{os.getpid()}.yaml.new")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    _write(path, text)
     return Result(
         command="instance new",
         data={"name": name, "file": path, "next": f"tenantry spec validate {name}"},
     )
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.yaml.new")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
 
 
 def _answers(given: Mapping[str, str]) -> dict[str, str]:

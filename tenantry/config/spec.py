@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Sequence
 from enum import Enum
 from pathlib import Path
@@ -18,16 +17,15 @@ from tenantry.config.problems import NOWHERE, Fault, Findings
 from tenantry.config.profile import load_profile, missing_settings
 from tenantry.config.reader import Node, ScalarKind, ScalarNode, parse_document, read_bytes
 from tenantry.config.regions import catalogue
+from tenantry.config.spec_checks import check_spec
 from tenantry.config.spec_fields import SPEC_RECORD
 from tenantry.config.workspace import WORKSPACE_FILE
 from tenantry.errors import DefectError, Problem, RefusedError, SpecError
 from tenantry.model.profile import Profile, Variable, VariableClass
 from tenantry.model.residency import breaches, host_breach
-from tenantry.model.spec import InstanceSpec, TargetKind, TlsMode, Workspace
+from tenantry.model.spec import InstanceSpec, Workspace
 
 __all__ = ["field_problem", "load_spec", "load_specs", "parse_spec", "spec_digest"]
-
-_MOST_OF_A_CERTIFICATE = 64  # characters of a name that App Service makes a certificate for
 
 
 def load_spec(path: Path, *, workspace: Workspace, complete: bool = True) -> InstanceSpec:
@@ -132,11 +130,7 @@ def _parse(data: bytes, path: Path, shelf: _Shelf, *, complete: bool) -> tuple[I
         raise findings.error()
     spec: InstanceSpec = dataclasses.replace(bound, where=findings.file)
     _check_file_name(spec, path, findings)
-    _check_hostname(spec, findings)
-    _check_tls(spec, findings)
-    if spec.azure is not None and spec.target is not TargetKind.AZURE:
-        message = f"is only read with target: azure, and the target is {spec.target}"
-        findings.add_fault(Fault(code="misplaced-key", message=message), "azure")
+    check_spec(spec, findings)
     profile = _profile_of(spec, shelf, findings)
     if profile is not None:
         _check_settings(spec, profile, shelf.workspace, findings)
@@ -154,44 +148,6 @@ def _check_file_name(spec: InstanceSpec, path: Path, findings: Findings) -> None
             hint=f"rename the file to {spec.name}.yaml, or the instance",
         )
         findings.add_fault(fault, "name")
-
-
-def _check_hostname(spec: InstanceSpec, findings: Findings) -> None:
-    """A host needs a name; on Azure a CNAME leads there, and a managed certificate is made for it."""
-    if spec.target is not TargetKind.AZURE:
-        if not spec.hostname:
-            place = findings.places.get("target", NOWHERE)
-            findings.add("missing-key", "hostname is missing: on a host there is no other", mark=place)
-        return
-    fault = None
-    if spec.hostname.count(".") == 1:
-        fault = Fault(
-            code="apex-hostname",
-            message="is the apex of a zone, which can have no CNAME, and App Service is reached by one",
-            hint=f"take a name below it, such as: www.{spec.hostname}",
-        )
-    elif len(spec.hostname) > _MOST_OF_A_CERTIFICATE:
-        message = f"is longer than the {_MOST_OF_A_CERTIFICATE} characters of a managed certificate"
-        fault = Fault(code="long-hostname", message=message, hint="take a shorter one")
-    if fault is not None:
-        findings.add_fault(fault, "hostname")
-
-
-def _check_tls(spec: InstanceSpec, findings: Findings) -> None:
-    for key, path in (
-        ("tls.certificate_file", spec.tls.certificate_file),
-        ("tls.key_file", spec.tls.key_file),
-    ):
-        if spec.tls.mode is not TlsMode.FILES:
-            if path is not None:
-                message = f"is only read with tls.mode: files, and the mode is {spec.tls.mode}"
-                findings.add_fault(Fault(code="misplaced-key", message=message), key)
-        elif path is None:
-            findings.add("missing-key", f"{key} is missing", mark=findings.places.get("tls", NOWHERE))
-        elif not path.is_file():
-            findings.add_fault(Fault(code="no-file", message=f"names {path}, which is no file"), key)
-        elif not os.access(path, os.R_OK):
-            findings.add_fault(Fault(code="unreadable", message=f"names {path}, which cannot be read"), key)
 
 
 def _outside(spec: InstanceSpec, workspace: Workspace, findings: Findings) -> list[Problem]:

@@ -111,8 +111,16 @@ _TLS = Record(
 )
 _BACKUPS = Record(
     fields=(
-        Field("keep_full", Integer(least=1, most=365), "How many full backups of the database are kept."),
-        Field("keep_snapshots", Integer(least=1, most=3650), "How many snapshots of the folders are kept."),
+        Field(
+            "keep_full",
+            Integer(least=1, most=365),
+            "Of target host: how many full backups of the database are kept.",
+        ),
+        Field(
+            "keep_snapshots",
+            Integer(least=1, most=3650),
+            "Of target host: how many snapshots of the folders are kept.",
+        ),
         Field(
             "max_age_hours",
             Integer(least=1, most=24 * 31, unit="hours"),
@@ -121,7 +129,7 @@ _BACKUPS = Record(
         Field(
             "archive_timeout_seconds",
             Integer(least=10, most=3600, unit="seconds"),
-            "The most that can be lost, in seconds.",
+            "Of target host: the most that can be lost, in seconds.",
         ),
     ),
     build=Backups,
@@ -224,8 +232,8 @@ SPEC_RECORD: Final = Record(
             "then the name that App Service gives is the only one.",
         ),
         Field("size", Choice(Size), "A set of limits."),
-        Field("limits", _LIMITS, "Limits that differ from the size's."),
-        Field("tls", _TLS, "HTTPS at the host name."),
+        Field("limits", _LIMITS, "Of target host: limits that differ from the size's."),
+        Field("tls", _TLS, "Of target host: HTTPS at the host name."),
         Field("backups", _BACKUPS, "How backups are kept."),
         Field(
             "logs",
@@ -234,7 +242,7 @@ SPEC_RECORD: Final = Record(
                     Field(
                         "retention_days",
                         Integer(least=1, most=3650, unit="days"),
-                        "How long logs are kept, in days.",
+                        "How long logs are kept, in days; 90 when left out, on Azure 30 to 730.",
                         attribute="retention_days",
                     ),
                 )
@@ -250,7 +258,11 @@ SPEC_RECORD: Final = Record(
             ),
             "Values of the profile's variables of class client. No secrets.",
         ),
-        Field("encryption_required", Flag(), "Refuse a host that cannot encrypt the data folder."),
+        Field(
+            "encryption_required",
+            Flag(),
+            "Refuse a host that cannot encrypt the data folder. On Azure all is encrypted as it is.",
+        ),
         Field("residency", _RESIDENCY, "Where data may lie; what would leave it is refused."),
         Field("azure", _AZURE, "Of target azure: where the instance lives."),
     ),

@@ -18,6 +18,29 @@ def _escape(character: str) -> str:
     return character if character.isprintable() else f"\\U{ord(character):08x}"
 
 
+_ON_A_HOST = """\
+# limits:  # where they differ from the size's
+#   memory_mib: 1024
+#   cpu_percent: 100  # of one core
+#   disk_gib: 2
+#   connections: 30  # to the database
+
+# tls:
+#   mode: own-ca  # or acme, or files with certificate_file and key_file
+
+# backups:
+#   keep_full: 4
+#   keep_snapshots: 14
+#   max_age_hours: 26  # older than this, health says so
+#   archive_timeout_seconds: 60  # the most that can be lost
+"""
+_ON_AZURE = """
+# backups:
+#   max_age_hours: 26  # older than this, health says so
+"""
+_ENCRYPTION = "# encryption_required: true  # refuse a host that cannot encrypt the data folder\n\n"
+
+
 def new_spec_text(
     *,
     name: str,
@@ -60,30 +83,14 @@ profile: {quote(profile)}
 {"" if hostname else "# "}hostname: {named}
 
 size: {size}  # small, medium or large
-# limits:  # where they differ from the size's
-#   memory_mib: 1024
-#   cpu_percent: 100  # of one core
-#   disk_gib: 2
-#   connections: 30  # to the database
-
-# tls:
-#   mode: own-ca  # or acme, or files with certificate_file and key_file
-
-# backups:
-#   keep_full: 4
-#   keep_snapshots: 14
-#   max_age_hours: 26  # older than this, health says so
-#   archive_timeout_seconds: 60  # the most that can be lost
-
+{_ON_AZURE if target == "azure" else _ON_A_HOST}
 # logs:
 #   retention_days: 90
 
 # settings:  # values for the profile's variables of class client; secrets go to: tenantry credentials set
 #   NAME: "value"
 
-# encryption_required: true  # refuse a host that cannot encrypt the data folder
-
-# residency:  # where data may lie; what would leave it is refused
+{"" if target == "azure" else _ENCRYPTION}# residency:  # where data may lie; what would leave it is refused
 #   countries: [EU]  # ISO 3166-1 alpha-2, EU, EEA or EU-DATA-BOUNDARY
 """
 

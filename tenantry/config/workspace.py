@@ -26,11 +26,18 @@ from tenantry.config.formats import (
 )
 from tenantry.config.kinds import INVALID, FilePath, Integer, Text, Version
 from tenantry.config.problems import Fault, Findings
-from tenantry.config.reader import read_document
+from tenantry.config.reader import parse_document, read_bytes
 from tenantry.errors import SpecError
 from tenantry.model.spec import HostSettings, Workspace
 
-__all__ = ["WORKSPACE_FILE", "WORKSPACE_RECORD", "default_master_key_file", "load_workspace", "on_tmpfs"]
+__all__ = [
+    "WORKSPACE_FILE",
+    "WORKSPACE_RECORD",
+    "default_master_key_file",
+    "load_workspace",
+    "on_tmpfs",
+    "parse_workspace",
+]
 
 WORKSPACE_FILE: Final = "tenantry.yaml"
 
@@ -150,7 +157,12 @@ def load_workspace(folder: Path) -> Workspace:
             hint="run: tenantry init, or name the folder with --workspace",
             code="no-workspace",
         )
-    root, findings = read_document(path, shown=WORKSPACE_FILE)
+    return parse_workspace(read_bytes(path, shown=WORKSPACE_FILE), folder=folder)
+
+
+def parse_workspace(data: bytes, *, folder: Path) -> Workspace:
+    """Check a tenantry.yaml's text as load_workspace does, before it is written to folder."""
+    root, findings = parse_document(data, shown=WORKSPACE_FILE, base=folder)
     values = WORKSPACE_RECORD.bind(root, "", findings)
     if values is INVALID:
         raise findings.error()

@@ -11,8 +11,6 @@ from tenantry.components.azure.props import AzureProps
 
 __all__ = ["Monitoring"]
 
-_LONGEST_DAYS, _SHORTEST_DAYS = 730, 30
-
 
 class Monitoring(pulumi.ComponentResource):
     """Log Analytics, Application Insights, and an action group."""
@@ -21,14 +19,13 @@ class Monitoring(pulumi.ComponentResource):
         super().__init__("tenantry:azure:Monitoring", "monitoring", None, opts)
         self._props, self._group = props, group
         mine = pulumi.ResourceOptions(parent=self)
-        days = min(max(props.log_retention_days, _SHORTEST_DAYS), _LONGEST_DAYS)
         self.workspace = operationalinsights.Workspace(
             "logs",
             resource_group_name=group,
             workspace_name=props.names.workspace,
             location=props.region.name,
             sku=operationalinsights.WorkspaceSkuArgs(name="PerGB2018"),
-            retention_in_days=days,
+            retention_in_days=props.log_retention_days,
             tags=props.all_tags,
             opts=mine,
         )
@@ -43,7 +40,6 @@ class Monitoring(pulumi.ComponentResource):
             request_source="rest",
             ingestion_mode="LogAnalytics",
             workspace_resource_id=self.workspace.id,
-            retention_in_days=days,
             disable_ip_masking=False,  # addresses are personal data
             tags=props.all_tags,
             opts=mine,

@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from tenantry.adapters.master_key import create_master_key
+from tenantry.cli.app import app
+from tenantry.cli.run import main_guard
+from tenantry.config import workspace as workspace_module
 from tests.unit.cli.conftest import SPEC, SPECS, Run
 from tests.unit.cli.support import BOMB, COMMANDS, PLACE, no_effect
 
@@ -239,3 +242,18 @@ def test_a_register_that_stays_locked_is_busy(sound: Run, workspace: Path) -> No
         holder.execute("ROLLBACK")
     assert (exit_code, answer["problems"][0]["code"]) == (75, "register-locked")
     assert not (workspace.parent / "workspace-host").exists()
+
+
+@pytest.mark.parametrize("folder", ["there", "not there yet"])
+def test_an_init_that_would_be_wrong_writes_nothing_and_a_right_one_works_afterwards(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: str
+) -> None:
+    monkeypatch.setattr(workspace_module, "default_master_key_file", lambda: tmp_path / "master.key")
+    place = tmp_path / "workspace"
+    if folder == "there":
+        place.mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    assert main_guard(app, ["init", "--workspace", str(place), "--contact", "nobody"]) == 65
+    assert "organisation.contact must be an e-mail address" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+    assert main_guard(app, ["init", "--workspace", str(place), "--contact", "it@example.org"]) == 0

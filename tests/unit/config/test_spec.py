@@ -53,11 +53,10 @@ tls: {mode: files, certificate_file: cert.pem, key_file: ../key.pem}
 """
     (folder / "instances" / "cert.pem").write_text("x")
     (folder / "key.pem").write_text("x")
-    text = SPEC.replace("host\n", "azure\n", 1) + more
-    spec = parse_spec(text.encode(), path=folder / "instances" / "benin.yaml", workspace=workspace)
+    spec = parse_spec((SPEC + more).encode(), path=folder / "instances" / "benin.yaml", workspace=workspace)
     assert spec.limits == Limits(memory_mib=2048, cpu_percent=400, disk_gib=100, connections=120)
     assert spec.backups == Backups(keep_full=2, keep_snapshots=3, max_age_hours=4, archive_timeout_seconds=30)
-    assert (spec.target, spec.log_retention_days, spec.encryption_required) == (TargetKind.AZURE, 30, True)
+    assert (spec.target, spec.log_retention_days, spec.encryption_required) == (TargetKind.HOST, 30, True)
     assert (spec.tls.mode, spec.tls.key_file) == (TlsMode.FILES, folder / "key.pem")
     assert spec.settings == {"SMS_MODE": "ON", "SMS_NUMBER": "+229"}
 

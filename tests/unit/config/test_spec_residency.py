@@ -80,6 +80,45 @@ def test_settings_of_azure_are_refused_on_a_host(problems_of: Spoil) -> None:
 
 
 @pytest.mark.parametrize(
+    ("more", "where", "part"),
+    [
+        ("limits: {memory_mib: 2048}\n", "10:9", "the size says"),
+        ("tls: {mode: files, certificate_file: a.pem, key_file: b.pem}\n", "10:6", "App Service makes"),
+        ("backups: {max_age_hours: 4, keep_full: 9}\n", "10:40", "azure.backup_retention_days"),
+        ("backups: {keep_snapshots: 9}\n", "10:27", "azure.backup_retention_days"),
+        ("backups: {archive_timeout_seconds: 30}\n", "10:36", "Azure decides"),
+    ],
+)
+def test_settings_of_a_host_are_refused_on_azure(
+    problems_of: Spoil, more: str, where: str, part: str
+) -> None:
+    (problem,) = problems_of(AZURE + more)
+    assert (problem.code, problem.where) == ("misplaced-key", f"instances/benin.yaml:{where}")
+    assert part in problem.hint
+
+
+def test_what_azure_does_of_a_hosts_settings_may_stand_there(load: Callable[[str], InstanceSpec]) -> None:
+    spec = load(AZURE + "backups: {max_age_hours: 4}\nencryption_required: true\n")
+    assert (spec.backups.max_age_hours, spec.encryption_required) == (4, True)
+
+
+@pytest.mark.parametrize("days", [1, 29, 731, 3650])
+def test_a_retention_that_a_workspace_for_logs_does_not_have_is_refused_on_azure_alone(
+    problems_of: Spoil, load: Callable[[str], InstanceSpec], days: int
+) -> None:
+    more = f"logs: {{retention_days: {days}}}\n"
+    (problem,) = problems_of(AZURE + more)
+    assert (problem.code, problem.where) == ("out-of-range", "instances/benin.yaml:10:24")
+    assert "30 to 730" in problem.message
+    assert load(SPEC + more).log_retention_days == days
+
+
+@pytest.mark.parametrize("days", [30, 730])
+def test_a_retention_is_taken_as_it_is_asked_for(load: Callable[[str], InstanceSpec], days: int) -> None:
+    assert load(AZURE + f"logs: {{retention_days: {days}}}\n").log_retention_days == days
+
+
+@pytest.mark.parametrize(
     ("text", "code", "where"),
     [
         (AZURE + "residency: {countries: [IE]}\n", "outside-residency", "10:12"),

@@ -1,0 +1,88 @@
+"""What the keys of a spec must be together, by the target that it names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Final
+
+from tenantry.config.problems import NOWHERE, Fault, Findings
+from tenantry.model.spec import InstanceSpec, TargetKind, TlsMode
+
+__all__ = ["check_spec"]
+
+_MOST_OF_A_CERTIFICATE = 64  # characters of a name that App Service makes a certificate for
+_LOG_DAYS = range(30, 731)  # of a Log Analytics workspace, which is asked for in whole
+
+# What a host alone reads, and what Azure has in its place. ``encryption_required`` is not among them:
+# there everything is encrypted with the instance's own key, so it is true.
+_OF_A_HOST: Final[Mapping[str, str]] = {
+    "limits": "on Azure the size says what the instance gets",
+    "tls": "App Service makes the certificate of the host name",
+    "backups.keep_full": "azure.backup_retention_days says how long backups are kept",
+    "backups.keep_snapshots": "azure.backup_retention_days says how long backups are kept",
+    "backups.archive_timeout_seconds": "Azure decides how often it archives",
+}
+
+
+def check_spec(spec: InstanceSpec, findings: Findings) -> None:
+    """Note what a spec asks for that its target would not do, or cannot do."""
+    if spec.target is TargetKind.AZURE:
+        _check_azure_hostname(spec, findings)
+        _check_log_days(spec, findings)
+        _refuse_keys(_OF_A_HOST, TargetKind.HOST, spec.target, findings)
+        return
+    if not spec.hostname:
+        place = findings.places.get("target", NOWHERE)
+        findings.add("missing-key", "hostname is missing: on a host there is no other", mark=place)
+    _check_tls(spec, findings)
+    if spec.azure is not None:
+        _refuse_keys({"azure": ""}, TargetKind.AZURE, spec.target, findings)
+
+
+def _refuse_keys(keys: Mapping[str, str], reader: TargetKind, target: TargetKind, findings: Findings) -> None:
+    for key, instead in keys.items():
+        if key in findings.places:
+            message = f"is only read with target: {reader}, and the target is {target}"
+            hint = f"take it out: {instead}" if instead else "take it out"
+            findings.add_fault(Fault(code="misplaced-key", message=message, hint=hint), key)
+
+
+def _check_log_days(spec: InstanceSpec, findings: Findings) -> None:
+    if spec.log_retention_days not in _LOG_DAYS:
+        allowed = f"{_LOG_DAYS[0]} to {_LOG_DAYS[-1]} are allowed on Azure"
+        fault = Fault(code="out-of-range", message=f"is {spec.log_retention_days}; {allowed}")
+        findings.add_fault(fault, "logs.retention_days")
+
+
+def _check_azure_hostname(spec: InstanceSpec, findings: Findings) -> None:
+    """A CNAME leads to the instance, and App Service makes a certificate for its name."""
+    fault = None
+    if spec.hostname.count(".") == 1:
+        fault = Fault(
+            code="apex-hostname",
+            message="is the apex of a zone, which can have no CNAME, and App Service is reached by one",
+            hint=f"take a name below it, such as: www.{spec.hostname}",
+        )
+    elif len(spec.hostname) > _MOST_OF_A_CERTIFICATE:
+        message = f"is longer than the {_MOST_OF_A_CERTIFICATE} characters of a managed certificate"
+        fault = Fault(code="long-hostname", message=message, hint="take a shorter one")
+    if fault is not None:
+        findings.add_fault(fault, "hostname")
+
+
+def _check_tls(spec: InstanceSpec, findings: Findings) -> None:
+    for key, path in (
+        ("tls.certificate_file", spec.tls.certificate_file),
+        ("tls.key_file", spec.tls.key_file),
+    ):
+        if spec.tls.mode is not TlsMode.FILES:
+            if path is not None:
+                message = f"is only read with tls.mode: files, and the mode is {spec.tls.mode}"
+                findings.add_fault(Fault(code="misplaced-key", message=message), key)
+        elif path is None:
+            findings.add("missing-key", f"{key} is missing", mark=findings.places.get("tls", NOWHERE))
+        elif not path.is_file():
+            findings.add_fault(Fault(code="no-file", message=f"names {path}, which is no file"), key)
+        elif not os.access(path, os.R_OK):
+            findings.add_fault(Fault(code="unreadable", message=f"names {path}, which cannot be read"), key)
