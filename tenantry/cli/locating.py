@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from tenantry.config.countries import COUNTRIES
 from tenantry.config.formats import did_you_mean
-from tenantry.config.regions import catalogue, place_of
+from tenantry.config.regions import all_regions, catalogue, find_region, place_of
+from tenantry.config.workspace import load_workspace
 from tenantry.errors import SpecError, UsageError
-from tenantry.model.regions import Region
+from tenantry.model.regions import CloudName, Region
 from tenantry.model.residency import COUNTRY_GROUPS, AzurePlacement, Offer, Residency, offers, whereabouts
 from tenantry.result import Result
 
 __all__ = ["list_regions", "show_region"]
 
 
-def list_regions(*, country: str, within: Sequence[str], everything: bool) -> Result:
-    """List regions, the nearest to a country first.
+def list_regions(*, country: str, within: Sequence[str], everything: bool, cloud: str = "") -> Result:
+    """List regions, the nearest to a country first; of the cloud of the workspace here unless one is named.
 
     Raises:
-        UsageError: a code is none of a country.
+        UsageError: a code is none of a country, or there is no such cloud.
     """
     country, codes = country.upper(), tuple(code.upper() for code in within)
     for code in (country, *codes) if country else codes:
@@ -31,12 +34,14 @@ def list_regions(*, country: str, within: Sequence[str], everything: bool) -> Re
                 f"{code} is no country", hint=f"write an ISO 3166-1 alpha-2 code, such as KE{groups}"
             )
     near = place_of(country) if country else None
-    found = offers(Residency(countries=codes), catalogue(), near=near, usable=not everything)
+    regions = catalogue(_cloud(cloud) if cloud else _cloud_here())
+    found = offers(Residency(countries=codes), regions, near=near, usable=not everything)
     rows = [_row(offer) for offer in found]
     return Result(
         command="region list",
         data={
-            "as_of": catalogue().as_of,
+            "as_of": regions.as_of,
+            "cloud": regions.cloud,
             "country": country,
             "within": list(codes),
             "regions": sorted(rows, key=lambda row: row["country"] != country),  # at home first
@@ -50,9 +55,9 @@ def show_region(name: str) -> Result:
     Raises:
         SpecError: there is no such region.
     """
-    region = catalogue().find(name.lower())
+    region = find_region(name.lower())
     if region is None:
-        names = [one.name for one in catalogue()]
+        names = [one.name for one in all_regions()]
         raise SpecError(
             f"{name} is no region of Azure",
             hint=did_you_mean(name, names) or "tenantry region list --all",
@@ -66,6 +71,25 @@ def show_region(name: str) -> Result:
     return Result(command="region show", data=data)
 
 
+def _cloud(name: str) -> CloudName:
+    clouds = [one.value for one in CloudName]
+    if name not in clouds:
+        raise UsageError(f"there is no cloud {name}", hint=did_you_mean(name, clouds))
+    return CloudName(name)
+
+
+def _cloud_here() -> CloudName:
+    """Return the cloud of the workspace that commands would work on, the public one where there is none."""
+    folder = Path(os.environ.get("TENANTRY_WORKSPACE") or ".")
+    try:
+        settings = load_workspace(folder).azure
+    except SpecError as error:
+        if error.code != "no-workspace":
+            raise
+        return CloudName.PUBLIC
+    return settings.cloud if settings is not None else CloudName.PUBLIC
+
+
 def _row(offer: Offer) -> dict[str, Any]:
     return {**_facts(offer.region), "kilometres": offer.kilometres}
 
@@ -73,6 +97,7 @@ def _row(offer: Offer) -> dict[str, Any]:
 def _facts(region: Region) -> dict[str, Any]:
     return {
         "name": region.name,
+        "cloud": region.cloud,
         "display_name": region.display_name,
         "country": region.country,
         "geography": region.geography,

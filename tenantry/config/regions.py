@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from tenantry.model.regions import Access, Catalogue, Offered, Place, Region
+from tenantry.model.regions import Access, Catalogue, CloudName, Offered, Place, Region
 
-__all__ = ["catalogue", "place_of", "region_code"]
+__all__ = ["all_regions", "catalogue", "find_region", "place_of", "region_code"]
 
 _FOLDER: Final = Path(__file__).parent.parent / "regions"
 _AS_OF: Final = "2026-11-21"  # as SOURCE.md says
@@ -23,9 +23,22 @@ _OFFERED: Final = {
 
 
 @functools.cache
-def catalogue() -> Catalogue:
-    """Return the regions of Azure's public cloud."""
-    return Catalogue(as_of=_AS_OF, regions=tuple(_region(row) for row in _rows("azure-regions.csv")))
+def catalogue(cloud: CloudName = CloudName.PUBLIC) -> Catalogue:
+    """Return the regions of a cloud; of the sandbox they are the public one's."""
+    holder = CloudName.PUBLIC if cloud is CloudName.SANDBOX else cloud
+    found = tuple(one for one in all_regions() if one.cloud is holder)
+    return Catalogue(as_of=_AS_OF, cloud=holder, regions=found)
+
+
+@functools.cache
+def all_regions() -> Sequence[Region]:
+    """Return the regions of all clouds; no two have the same name."""
+    return tuple(_region(row) for row in _rows("azure-regions.csv"))
+
+
+def find_region(name: str) -> Region | None:
+    """Return the region of that name, in whatever cloud."""
+    return next((region for region in all_regions() if region.name == name), None)
 
 
 def place_of(country: str) -> Place | None:
@@ -57,7 +70,7 @@ def _region(row: Mapping[str, str]) -> Region:
         country=row["country_iso2"],
         geography=row["geography"],
         location=row["physical_location"],
-        place=_place(row),
+        place=_place(row) if row["latitude"] else None,
         zones=int(row["availability_zones"]),
         pair=row["paired_region"],
         pair_country=row["paired_country_iso2"],
@@ -65,6 +78,7 @@ def _region(row: Mapping[str, str]) -> Region:
         postgresql=_OFFERED[row["pgflex_listed"]],
         zone_redundancy=_OFFERED[row["pgflex_zone_redundant_ha"]],
         geo_backup=_OFFERED[row["pgflex_geo_redundant_backup"]],
+        cloud=CloudName(row["cloud"]),
     )
 
 

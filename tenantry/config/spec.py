@@ -16,7 +16,7 @@ from tenantry.config.kinds import INVALID, Kind
 from tenantry.config.problems import NOWHERE, Fault, Findings
 from tenantry.config.profile import load_profile, missing_settings
 from tenantry.config.reader import Node, ScalarKind, ScalarNode, parse_document, read_bytes
-from tenantry.config.regions import catalogue
+from tenantry.config.regions import catalogue, find_region
 from tenantry.config.spec_checks import check_spec
 from tenantry.config.spec_fields import SPEC_RECORD
 from tenantry.config.workspace import WORKSPACE_FILE
@@ -130,7 +130,7 @@ def _parse(data: bytes, path: Path, shelf: _Shelf, *, complete: bool) -> tuple[I
         raise findings.error()
     spec: InstanceSpec = dataclasses.replace(bound, where=findings.file)
     _check_file_name(spec, path, findings)
-    check_spec(spec, findings)
+    check_spec(spec, shelf.workspace, findings)
     profile = _profile_of(spec, shelf, findings)
     if profile is not None:
         _check_settings(spec, profile, shelf.workspace, findings)
@@ -156,10 +156,9 @@ def _outside(spec: InstanceSpec, workspace: Workspace, findings: Findings) -> li
         breach = host_breach(spec.residency, workspace.host.country)
         found = [breach] if breach else []
     else:
-        known = catalogue()
-        region = known.find(spec.azure.region)
+        region = find_region(spec.azure.region)
         assert region is not None  # the fields let no other pass
-        found = [*breaches(spec.azure, region, spec.residency, known)]
+        found = [*breaches(spec.azure, region, spec.residency, catalogue(region.cloud))]
     places = findings.places
     return [
         Problem(

@@ -7,12 +7,20 @@ from collections.abc import Mapping
 from typing import Final
 
 from tenantry.config.problems import NOWHERE, Fault, Findings
-from tenantry.model.spec import InstanceSpec, TargetKind, TlsMode
+from tenantry.config.regions import catalogue, find_region
+from tenantry.model.spec import CloudName, InstanceSpec, TargetKind, TlsMode, Workspace
 
 __all__ = ["check_spec"]
 
 _MOST_OF_A_CERTIFICATE = 64  # characters of a name that App Service makes a certificate for
 _LOG_DAYS = range(30, 731)  # of a Log Analytics workspace, which is asked for in whole
+
+_FEW = 8  # regions that a hint names
+_CLOUDS: Final = {
+    CloudName.PUBLIC: "the public cloud",
+    CloudName.GOVERNMENT: "the cloud for the United States' government",
+    CloudName.CHINA: "the cloud in China",
+}
 
 # What a host alone reads, and what Azure has in its place. ``encryption_required`` is not among them:
 # there everything is encrypted with the instance's own key, so it is true.
@@ -25,9 +33,10 @@ _OF_A_HOST: Final[Mapping[str, str]] = {
 }
 
 
-def check_spec(spec: InstanceSpec, findings: Findings) -> None:
+def check_spec(spec: InstanceSpec, workspace: Workspace, findings: Findings) -> None:
     """Note what a spec asks for that its target would not do, or cannot do."""
     if spec.target is TargetKind.AZURE:
+        _check_region(spec, workspace, findings)
         _check_azure_hostname(spec, findings)
         _check_log_days(spec, findings)
         _refuse_keys(_OF_A_HOST, TargetKind.HOST, spec.target, findings)
@@ -38,6 +47,27 @@ def check_spec(spec: InstanceSpec, findings: Findings) -> None:
     _check_tls(spec, findings)
     if spec.azure is not None:
         _refuse_keys({"azure": ""}, TargetKind.AZURE, spec.target, findings)
+
+
+def _check_region(spec: InstanceSpec, workspace: Workspace, findings: Findings) -> None:
+    region = find_region(spec.azure.region) if spec.azure is not None else None
+    if region is None or workspace.azure is None:  # told by others
+        return
+    known = catalogue(workspace.azure.cloud)
+    if known.find(region.name) is not None:
+        return
+    places = findings.places
+    default = "" if "azure.region" in places else " when it is left out"
+    usable = [one.name for one in known if one.usable]
+    fault = Fault(
+        code="other-cloud",
+        message=f"is {region.name}{default}, which is a region of {_CLOUDS[region.cloud]}, "
+        f"and azure.cloud is {workspace.azure.cloud}",
+        hint=f"regions of it: {', '.join(usable)}" if len(usable) <= _FEW else "tenantry region list",
+    )
+    findings.add_fault(
+        fault, "azure.region", mark=places.get("azure.region") or places.get("azure") or places["target"]
+    )
 
 
 def _refuse_keys(keys: Mapping[str, str], reader: TargetKind, target: TargetKind, findings: Findings) -> None:

@@ -27,7 +27,7 @@ from tenantry.config.formats import (
 )
 from tenantry.config.kinds import Choice, FilePath, Flag, Integer, Text, Version
 from tenantry.config.problems import Fault, shorten
-from tenantry.config.regions import catalogue
+from tenantry.config.regions import all_regions
 from tenantry.model.names import RESERVED_NAMES
 from tenantry.model.residency import (
     COUNTRY_GROUPS,
@@ -42,7 +42,7 @@ __all__ = ["PROFILE_NAME_PATTERN", "SPEC_RECORD"]
 
 PROFILE_NAME_PATTERN: Final = r"^[a-z0-9](?:[a-z0-9]|-(?=[a-z0-9])){0,39}$"
 _PLACES: Final = [*COUNTRY_GROUPS, *sorted(COUNTRIES)]
-_REGIONS: Final = [region.name for region in catalogue()]
+_REGIONS: Final = [region.name for region in all_regions()]
 
 
 def _place_fault(text: str) -> Fault | None:

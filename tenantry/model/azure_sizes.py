@@ -78,5 +78,12 @@ PORTAL_REGIONS: Mapping[str, Place] = {
 
 
 def portal_region(region: Region) -> str:
-    """Return where a portal's files are managed: the region itself where it can be, else the nearest."""
-    return min(PORTAL_REGIONS, key=lambda name: kilometres(region.place, PORTAL_REGIONS[name]))
+    """Return where a portal's files are managed: the region itself where it can be, else the nearest.
+
+    Of the clouds for governments and China it is not known which regions take one: there it is the region
+    itself, and Azure has the last word.
+    """
+    if region.place is None:
+        return region.name
+    place = region.place
+    return min(PORTAL_REGIONS, key=lambda name: kilometres(place, PORTAL_REGIONS[name]))

@@ -11,9 +11,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Access", "Catalogue", "Offered", "Place", "Region", "kilometres"]
+__all__ = ["Access", "Catalogue", "CloudName", "Offered", "Place", "Region", "kilometres"]
 
 _EARTH_KM = 6371.0  # mean radius
+
+
+class CloudName(StrEnum):
+    """Which Azure: each has end points, a login, host names and regions of its own."""
+
+    PUBLIC = "public"
+    GOVERNMENT = "government"  # of the United States
+    CHINA = "china"
+    SANDBOX = "sandbox"  # on this machine, to rehearse; it has the regions of the public one
 
 
 class Access(StrEnum):
@@ -43,14 +52,14 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Region:
-    """A region of Azure's public cloud."""
+    """A region of one of Azure's clouds."""
 
     name: str  # as Resource Manager writes it: "westeurope"
     display_name: str
     country: str  # ISO 3166-1 alpha-2
     geography: str
-    location: str  # the place that Microsoft names
-    place: Place
+    location: str  # the place that Microsoft names; "": it names none
+    place: Place | None  # None: not published
     zones: int  # availability zones; 0: none
     pair: str  # name of the paired region; "": none
     pair_country: str  # "": no pair
@@ -58,6 +67,7 @@ class Region:
     postgresql: Offered  # flexible server
     zone_redundancy: Offered  # of flexible servers
     geo_backup: Offered  # of flexible servers, to the pair
+    cloud: CloudName = CloudName.PUBLIC
 
     @property
     def usable(self) -> bool:
@@ -67,9 +77,10 @@ class Region:
 
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
-    """All regions that are known, by name."""
+    """The regions of a cloud that are known, by name."""
 
     as_of: str  # the date of the data, ISO 8601
+    cloud: CloudName
     regions: Sequence[Region]
 
     def __iter__(self) -> Iterator[Region]:

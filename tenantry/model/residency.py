@@ -231,7 +231,7 @@ def offers(
 ) -> Sequence[Offer]:
     """Return the regions that a residency allows, the nearest first; ``usable`` leaves out the others."""
     found = [
-        Offer(region=region, kilometres=kilometres(near, region.place) if near else None)
+        Offer(region=region, kilometres=kilometres(near, region.place) if near and region.place else None)
         for region in catalogue
         if (region.usable or not usable) and residency.allows(region)
     ]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from tenantry.model.regions import CloudName
 from tenantry.model.residency import AzurePlacement, Residency
 
 __all__ = [
@@ -139,15 +140,6 @@ class HostSettings:
     acme_directory: str = ""
     acme_email: str = ""
     acme_ca_file: Path | None = None
-
-
-class CloudName(StrEnum):
-    """Which Azure: each has end points, a login and host names of its own."""
-
-    PUBLIC = "public"
-    GOVERNMENT = "government"
-    CHINA = "china"
-    SANDBOX = "sandbox"  # on this machine, to rehearse
 
 
 class CredentialKind(StrEnum):

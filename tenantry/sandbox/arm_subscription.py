@@ -122,8 +122,8 @@ class Subscription:
                 "geography": region.geography,
                 "geographyGroup": region.geography,
                 "physicalLocation": region.location,
-                "latitude": str(region.place.latitude),
-                "longitude": str(region.place.longitude),
+                "latitude": str(region.place.latitude) if region.place else "",
+                "longitude": str(region.place.longitude) if region.place else "",
                 "pairedRegion": pair,
             },
         }

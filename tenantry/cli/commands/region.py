@@ -29,6 +29,12 @@ def list_regions(
     everything: Annotated[
         bool, typer.Option("--all", help="Regions with restricted access or without PostgreSQL, too.")
     ] = False,
+    cloud: Annotated[
+        str,
+        typer.Option(
+            metavar="CLOUD", help="public, government or china. [default: the workspace's, or public]"
+        ),
+    ] = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """List the regions in which an instance can be had.
@@ -39,11 +45,12 @@ def list_regions(
     \b
     Example: tenantry region list --country KE
     Example: tenantry region list --within EU --country BJ
+    Example: tenantry region list --cloud government
     """
     execute(
         "region list",
         output=output,
-        work=lambda: _listed(country, within or [], everything=everything),
+        work=lambda: _listed(country, within or [], everything=everything, cloud=cloud),
         table=_table,
     )
 
@@ -61,10 +68,10 @@ def show(
     execute("region show", output=output, work=lambda: _shown(name), table=_page)
 
 
-def _listed(country: str, within: list[str], *, everything: bool) -> Result:
+def _listed(country: str, within: list[str], *, everything: bool, cloud: str) -> Result:
     from tenantry.cli.locating import list_regions as found
 
-    return found(country=country, within=within, everything=everything)
+    return found(country=country, within=within, everything=everything, cloud=cloud)
 
 
 def _shown(name: str) -> Result:
@@ -89,13 +96,25 @@ def _table(data: Mapping[str, Any]) -> str:
     lines = [table(rows, columns, empty="no region is inside that residency")]
     if data["country"] and not any(row["country"] == data["country"] for row in rows):
         lines.append(f"\nNo region listed here lies in {data['country']}; the nearest stand first.")
+    if data["country"] and any(row["kilometres"] is None for row in rows):
+        lines.append("\nWhere exactly the regions of this cloud lie is not published: no distances.")
     lines.append(f"\nSTANDBY: of the database, in a second zone. As of {data['as_of']}.")
     lines.append("What your subscription may use is told by Azure alone.")
     return "\n".join(lines)
 
 
 def _page(data: Mapping[str, Any]) -> str:
-    names = ("name", "display_name", "country", "location", "zones", "pair", "pair_country", "access")
+    names = (
+        "name",
+        "cloud",
+        "display_name",
+        "country",
+        "location",
+        "zones",
+        "pair",
+        "pair_country",
+        "access",
+    )
     offered = ("postgresql", "zone_redundancy", "geo_backup")
     pairs = [(one.replace("_", " "), data[one]) for one in (*names, *offered)]
     lies = table(data["lies"], ["data", "region", "country", "note"])

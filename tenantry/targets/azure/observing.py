@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from tenantry.components.azure.props import STORAGE_PERCENT, AzureProps, Binding
-from tenantry.config.regions import catalogue
+from tenantry.config.regions import find_region
 from tenantry.errors import TenantryError, UnavailableError
 from tenantry.model.azure_types import TYPES
 from tenantry.model.profile import Service
@@ -169,7 +169,7 @@ class _Look:
         wrong = []
         for one in listed:
             place = str(one.get("location") or "").replace(" ", "").lower()
-            region = catalogue().find(place)
+            region = find_region(place)
             outside = region is None or not self._residency.allows(region)
             portal = one["type"].lower() == "microsoft.web/staticsites"  # public files; a few regions have it
             if place not in _GLOBAL and not portal and (outside or place not in allowed):

@@ -7,7 +7,7 @@ from typing import Final
 
 from tenantry.components.azure.props import ADMINISTRATOR, APP_PASSWORD, AzureProps, Binding, Suffixes
 from tenantry.config.profile import resolved_settings
-from tenantry.config.regions import catalogue, region_code
+from tenantry.config.regions import find_region, region_code
 from tenantry.errors import DefectError, UnavailableError
 from tenantry.model.azure_names import AzureNames, client_code
 from tenantry.model.azure_sizes import AZURE_SIZES
@@ -55,7 +55,7 @@ def region_of(spec: InstanceSpec) -> Region:
     """Return the region that a spec asks for."""
     if spec.azure is None:
         raise DefectError(f"{spec.name} has no placement on Azure")
-    found = catalogue().find(spec.azure.region)
+    found = find_region(spec.azure.region)
     if found is None:
         raise DefectError(f"{spec.azure.region} is not in the catalogue")  # the spec was checked
     return found
@@ -105,7 +105,7 @@ def azure_props(
         instance=spec.name,
         names=names_of(instance, region.name),
         region=region,
-        pair=catalogue().find(region.pair) if region.pair else None,
+        pair=find_region(region.pair),
         placement=spec.azure,
         subscription_id=access.subscription_id,
         directory_id=access.directory_id,

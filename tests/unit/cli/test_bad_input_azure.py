@@ -215,6 +215,54 @@ def test_a_bad_block_of_the_workspace_is_refused_at_its_place(
     assert part in first["told"]
 
 
+_HERE = f"subscription: {_ID}, directory: {_ID}"
+OTHER_CLOUDS = {
+    "a region of the government's": ("public", "azure: {region: usgovvirginia}", "7:17", "region list"),
+    "a region of China's": ("sandbox", "azure: {region: chinanorth3}", "7:17", "region list"),
+    "a public region": ("government", "azure: {region: westeurope}", "7:17", "usgovvirginia"),
+    "the default": ("government", "size: small", "4:9", "usgovarizona, usgovtexas, usgovvirginia"),
+    "the default in a block": ("china", "azure: {backup_retention_days: 7}", "7:8", "chinanorth3"),
+}
+
+
+@pytest.mark.parametrize("what", OTHER_CLOUDS)
+def test_a_region_of_another_cloud_is_refused_at_its_place_with_those_of_this_one(
+    refused: Refused, workspace: Path, what: str
+) -> None:
+    cloud, more, where, part = OTHER_CLOUDS[what]
+    (workspace / "instances" / "benin.yaml").write_text(f"{SPEC}{more}\n")
+    _block(workspace, "{cloud: sandbox}" if cloud == "sandbox" else f"{{cloud: {cloud}, {_HERE}}}")
+    first = refused("spec", "validate", "benin", code=65)
+    assert (first["code"], first["where"]) == ("other-cloud", f"instances/benin.yaml:{where}")
+    assert part in first["hint"]
+
+
+@pytest.mark.parametrize(
+    ("cloud", "region", "country"), [("government", "usgovvirginia", "US"), ("china", "chinanorth3", "CN")]
+)
+def test_a_residency_holds_in_every_cloud(
+    ready: Run, workspace: Path, cloud: str, region: str, country: str
+) -> None:
+    _block(workspace, f"{{cloud: {cloud}, {_HERE}}}")
+    told = {}
+    for within in (country, "EU"):
+        more = f"azure: {{region: {region}}}\nresidency: {{countries: [{within}]}}\n"
+        (workspace / "instances" / "benin.yaml").write_text(SPEC + more)
+        told[within] = {one["code"] for one in ready("spec", "validate", "benin")[1]["problems"]}
+    assert told == {country: set(), "EU": {"outside-residency"}}
+
+
+def test_the_regions_that_are_listed_are_those_of_the_workspaces_cloud(ready: Run, workspace: Path) -> None:
+    _block(workspace, f"{{cloud: government, {_HERE}}}")
+    code, answer = ready("region", "list", "--country", "US")
+    assert code == 0
+    assert answer["data"]["cloud"] == "government"
+    assert [(one["name"], one["kilometres"]) for one in answer["data"]["regions"]] == [
+        ("usgovarizona", None), ("usgovtexas", None), ("usgovvirginia", None),
+    ]  # fmt: skip
+    assert len(ready("region", "list", "--cloud", "public", "--all")[1]["data"]["regions"]) == 58
+
+
 def test_a_workspace_without_azure_is_told(refused: Refused, workspace: Path) -> None:
     (workspace / "instances" / "benin.yaml").write_text(SPEC)
     file = workspace / "tenantry.yaml"
@@ -415,6 +463,7 @@ BAD_COMMANDS = {
     "backup create togo --reason x": (69, "not-made", "instance deploy togo"),
     "region show westerope": (65, "unknown-region", "westeurope"),
     "region list --country XX": (2, "usage", "XX"),
+    "region list --cloud chine": (2, "usage", "mean china?"),
 }
 
 

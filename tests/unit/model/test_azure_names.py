@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry.config.regions import catalogue, region_code
+from tenantry.config.regions import all_regions, region_code
 from tenantry.errors import DefectError
 from tenantry.model.azure_names import AzureNames, client_code, random_suffix, secret_name
 from tenantry.model.names import INSTANCE_NAME
@@ -43,7 +43,7 @@ _LIMITS = {
     "budget": r"[A-Za-z0-9_-]{1,63}",
 }
 _CODES = st.from_regex(r"[a-z][a-z0-9]{0,7}", fullmatch=True)
-_REGIONS = st.sampled_from([region_code(region.name) for region in catalogue()])
+_REGIONS = st.sampled_from([region_code(region.name) for region in all_regions()])
 _SUFFIXES = st.from_regex(r"[a-z0-9]{4,6}", fullmatch=True)
 
 
@@ -103,6 +103,6 @@ def test_a_variable_has_a_name_that_a_vault_takes() -> None:
 
 
 def test_every_region_has_a_code_of_its_own() -> None:
-    codes = [region_code(region.name) for region in catalogue()]
+    codes = [region_code(region.name) for region in all_regions()]
     assert len(set(codes)) == len(codes)
     assert region_code("westeurope") == "we"

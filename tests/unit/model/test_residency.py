@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenantry.config.countries import COUNTRIES
-from tenantry.config.regions import catalogue, place_of
-from tenantry.model.regions import Access, Region, kilometres
+from tenantry.config.regions import all_regions, catalogue, place_of
+from tenantry.model.regions import Access, CloudName, Region, kilometres
 from tenantry.model.residency import (
     COUNTRY_GROUPS,
     AzurePlacement,
@@ -151,9 +151,10 @@ def test_a_host_must_stand_in_a_country_of_the_residency() -> None:
     ],
 )
 def test_distances_are_those_that_were_published(country: str, region: str, published: int) -> None:
-    place = place_of(country)
+    place, there = place_of(country), _region(region).place
     assert place is not None
-    assert kilometres(place, _region(region).place) == pytest.approx(published, rel=0.02)
+    assert there is not None
+    assert kilometres(place, there) == pytest.approx(published, rel=0.02)
 
 
 def test_every_country_but_antarctica_has_a_place() -> None:
@@ -168,6 +169,27 @@ def test_the_catalogue_holds_what_was_published() -> None:
     assert [sum(one.access is access for one in regions) for access in Access] == [47, 9, 2]
     assert sum(not one.pair for one in regions) == 13
     assert {one.country for one in regions} <= COUNTRIES
+
+
+def test_the_other_clouds_hold_what_was_published() -> None:
+    names = {cloud: [one.name for one in catalogue(cloud)] for cloud in CloudName}
+    assert {cloud: len(found) for cloud, found in names.items()} == {
+        CloudName.PUBLIC: 58,
+        CloudName.GOVERNMENT: 5,
+        CloudName.CHINA: 6,
+        CloudName.SANDBOX: 58,
+    }
+    assert len({one.name for one in all_regions()}) == len(all_regions()) == 69
+    assert {one.country for one in catalogue(CloudName.GOVERNMENT)} == {"US"}
+    assert {one.country for one in catalogue(CloudName.CHINA)} == {"CN"}
+
+
+@pytest.mark.parametrize("cloud", [CloudName.GOVERNMENT, CloudName.CHINA])
+def test_a_pair_is_of_the_same_cloud(cloud: CloudName) -> None:
+    for one in catalogue(cloud):
+        pair = catalogue(cloud).find(one.pair)
+        assert pair is not None
+        assert pair.country == one.pair_country
 
 
 def test_a_pair_is_a_region_that_is_known_or_the_hidden_one() -> None:
