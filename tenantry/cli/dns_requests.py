@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from tenantry.config.formats import hostname_fault
+from tenantry.config.hosts import hostname_fault
 from tenantry.config.problems import shorten
 from tenantry.errors import UsageError
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tenantry.config.blocks import Field, ListOf, Record
-from tenantry.config.formats import EMAIL_PATTERN, email_fault, pattern_rule, url_fault
+from tenantry.config.formats import EMAIL_PATTERN, email_fault, pattern_rule
+from tenantry.config.hosts import is_reached_from_afar, url_fault
 from tenantry.config.kinds import Choice, FilePath, Integer, Text
 from tenantry.config.problems import NOWHERE, Fault, Findings
 from tenantry.model.spec import AzureSettings, CloudName, CredentialKind, TeamState
@@ -141,6 +142,7 @@ _MEANING: Final = {field.key: field.doc for field in AZURE_RECORD.fields}
 def azure_settings(values: dict[str, Any], findings: Findings) -> AzureSettings:
     """Return the settings; what is missing or makes no sense together is noted."""
     cloud = values.get("cloud", CloudName.PUBLIC)
+    _check_webhook(values.get("webhook", ""), cloud, findings)
     if cloud is CloudName.SANDBOX:
         for key in sorted(values.keys() & set(_OF_THE_CLOUD)):
             message = "is not read with cloud: sandbox, which has a subscription and a credential of its own"
@@ -158,6 +160,13 @@ def azure_settings(values: dict[str, Any], findings: Findings) -> AzureSettings:
             findings.add_fault(_misplaced(message), f"azure.{key}")
     named = (findings.places[f"azure.{key}"] for key in _FILES if key in values)
     return AzureSettings(**values, credential_where=findings.where(next(named, NOWHERE)))
+
+
+def _check_webhook(url: str, cloud: CloudName, findings: Findings) -> None:
+    if url and cloud is not CloudName.SANDBOX and not is_reached_from_afar(url):
+        message = "leads to this machine or its network, where Azure does not reach it"
+        hint = "write the https:// URL of a host in the internet; one on this machine is for cloud: sandbox"
+        findings.add_fault(Fault(code="unreachable-webhook", message=message, hint=hint), "azure.webhook")
 
 
 def _misplaced(message: str) -> Fault:

@@ -8,7 +8,6 @@ JSON Schema.
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
@@ -28,19 +27,17 @@ __all__ = [
     "RECIPIENT_PATTERN",
     "VARIABLE_PATTERN",
     "Rule",
-    "address_fault",
     "check_instance_name",
     "country_fault",
     "did_you_mean",
     "email_fault",
-    "hostname_fault",
     "language_fault",
+    "look_alike",
     "name_fault",
     "nearest",
     "pattern_rule",
     "recipient_fault",
     "register_fault",
-    "url_fault",
     "variable_fault",
 ]
 
@@ -59,7 +56,6 @@ LANGUAGE_PATTERN: Final = (
 RECIPIENT_PATTERN: Final = r"^age1[02-9ac-hj-np-z]{58}$"
 VARIABLE_PATTERN: Final = r"^[A-Z_][A-Z0-9_]{0,126}$"
 
-_MOST_HOSTNAME = 253  # RFC 1123, in characters
 _MOST_NAME = 40
 _LEAST_NAME = 2
 
@@ -104,7 +100,7 @@ def name_fault(text: str) -> Fault | None:  # noqa: PLR0911 - one return per thi
     if any(part in text for part in ("/", "\\", "..")) or text.startswith((".", "~")):
         return Fault(code="name-path", message="must be a name, not a path", hint="such as: benin")
     if strange := next((c for c in text if ord(c) > 126), None):  # noqa: PLR2004 - the last visible ASCII
-        return _look_alike(text, strange)
+        return look_alike(text, strange)
     if len(text) > _MOST_NAME:
         return Fault(
             code="name-too-long", message=f"has {len(text)} characters; at most {_MOST_NAME} are allowed"
@@ -128,7 +124,8 @@ def name_fault(text: str) -> Fault | None:  # noqa: PLR0911 - one return per thi
     return None
 
 
-def _look_alike(text: str, strange: str) -> Fault:
+def look_alike(text: str, strange: str) -> Fault:
+    """Name a character of a name that may be taken for another one, or not be seen."""
     label = unicodedata.name(strange, "an unnamed character")
     return Fault(
         code="name-look-alike",
@@ -158,66 +155,6 @@ variable_fault = pattern_rule(
     "must be a variable's name: capital letters, digits and underscores",
     hint="such as: SMS_SENDER",
 )
-
-
-def hostname_fault(text: str) -> Fault | None:  # noqa: PLR0911 - one return per thing that can be wrong
-    """Ask for a fully qualified host name (RFC 1123) in lower case, internationalised ones as punycode."""
-    if not text.isascii():
-        return Fault(code="bad-hostname", message="must be ASCII", hint=_punycode_hint(text))
-    if any(c in text for c in "/:@?# ") or "*" in text:
-        return Fault(
-            code="bad-hostname",
-            message="must be a host name alone, without scheme, port, path or wildcard",
-            hint="such as: benin.example.org",
-        )
-    if _is_address(text):
-        return Fault(code="bad-hostname", message="must be a host name, not an IP address")
-    if text != text.lower():
-        return Fault(
-            code="bad-hostname", message="must be in lower case", hint=f"write {shorten(text.lower())}"
-        )
-    if "." not in text.strip("."):
-        return Fault(
-            code="bad-hostname", message="must have a domain", hint=f"such as: {shorten(text)}.example.org"
-        )
-    if len(text) > _MOST_HOSTNAME or re.match(HOSTNAME_PATTERN, text) is None or text.endswith("\n"):
-        return Fault(
-            code="bad-hostname",
-            message="is no valid host name (RFC 1123): parts of 1 to 63 letters, digits and inner hyphens",
-            hint="such as: benin.example.org",
-        )
-    return None
-
-
-def _punycode_hint(text: str) -> str:
-    try:
-        return f"write {text.lower().encode('idna').decode('ascii')}"
-    except UnicodeError:
-        return "write its punycode form (xn--…)"
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def address_fault(text: str) -> Fault | None:
-    """Ask for an IP address."""
-    if _is_address(text):
-        return None
-    return Fault(
-        code="wrong-format", message="must be an IP address of this machine", hint="such as: 127.0.0.1"
-    )
-
-
-def url_fault(text: str) -> Fault | None:
-    """Ask for an https URL, for http only on this machine."""
-    if re.fullmatch(r"https://[^\s/@]+(/\S*)?|http://(localhost|127\.0\.0\.1)(:\d+)?(/\S*)?", text):
-        return None
-    return Fault(code="wrong-format", message="must be an https:// URL without a user in it")
 
 
 def register_fault(text: str) -> Fault | None:

@@ -6,11 +6,15 @@ import os
 from collections.abc import Mapping
 from typing import Final
 
+from tenantry.config.hosts import special_use
 from tenantry.config.problems import NOWHERE, Fault, Findings
 from tenantry.config.regions import catalogue, find_region
 from tenantry.model.spec import CloudName, InstanceSpec, TargetKind, TlsMode, Workspace
 
-__all__ = ["check_spec"]
+__all__ = ["AZURES_OWN", "check_spec"]
+
+# Where App Service names the sites of the clouds; the last one is the sandbox's.
+AZURES_OWN: Final = ("azurewebsites.net", "azurewebsites.us", "chinacloudsites.cn", "sandbox.test")
 
 _MOST_OF_A_CERTIFICATE = 64  # characters of a name that App Service makes a certificate for
 _LOG_DAYS = range(30, 731)  # of a Log Analytics workspace, which is asked for in whole
@@ -37,7 +41,7 @@ def check_spec(spec: InstanceSpec, workspace: Workspace, findings: Findings) -> 
     """Note what a spec asks for that its target would not do, or cannot do."""
     if spec.target is TargetKind.AZURE:
         _check_region(spec, workspace, findings)
-        _check_azure_hostname(spec, findings)
+        _check_azure_hostname(spec, workspace, findings)
         _check_log_days(spec, findings)
         _refuse_keys(_OF_A_HOST, TargetKind.HOST, spec.target, findings)
         return
@@ -85,10 +89,25 @@ def _check_log_days(spec: InstanceSpec, findings: Findings) -> None:
         findings.add_fault(fault, "logs.retention_days")
 
 
-def _check_azure_hostname(spec: InstanceSpec, findings: Findings) -> None:
+def _check_azure_hostname(spec: InstanceSpec, workspace: Workspace, findings: Findings) -> None:
     """A CNAME leads to the instance, and App Service makes a certificate for its name."""
+    rehearsal = workspace.azure is not None and workspace.azure.cloud is CloudName.SANDBOX
+    own = next((one for one in AZURES_OWN if spec.hostname.endswith(f".{one}")), "")
+    special = special_use(spec.hostname)
     fault = None
-    if spec.hostname.count(".") == 1:
+    if own:
+        fault = Fault(
+            code="azures-hostname",
+            message=f"lies in {own}, which is Azure's own: nobody else makes records there",
+            hint="leave hostname out: the instance is reached at the name that App Service gives it",
+        )
+    elif special and not (rehearsal and special == "test"):
+        fault = Fault(
+            code="special-hostname",
+            message=f"ends in .{special}, where nobody can make the records that App Service looks for",
+            hint="take a name below a domain that is registered, such as: benin.example.org",
+        )
+    elif spec.hostname.count(".") == 1:
         fault = Fault(
             code="apex-hostname",
             message="is the apex of a zone, which can have no CNAME, and App Service is reached by one",

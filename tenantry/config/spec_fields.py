@@ -18,13 +18,13 @@ from tenantry.config.formats import (
     country_fault,
     did_you_mean,
     email_fault,
-    hostname_fault,
     language_fault,
     name_fault,
     pattern_rule,
     recipient_fault,
     variable_fault,
 )
+from tenantry.config.hosts import hostname_fault
 from tenantry.config.kinds import Choice, FilePath, Flag, Integer, Text, Version
 from tenantry.config.problems import Fault, shorten
 from tenantry.config.regions import all_regions

@@ -16,14 +16,13 @@ from tenantry.config.formats import (
     EMAIL_PATTERN,
     HOST_NAME_PATTERN,
     VARIABLE_PATTERN,
-    address_fault,
     country_fault,
     email_fault,
     pattern_rule,
     register_fault,
-    url_fault,
     variable_fault,
 )
+from tenantry.config.hosts import address_fault, url_fault
 from tenantry.config.kinds import INVALID, FilePath, Integer, Text, Version
 from tenantry.config.problems import Fault, Findings
 from tenantry.config.reader import parse_document, read_bytes

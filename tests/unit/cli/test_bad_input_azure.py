@@ -150,6 +150,21 @@ BAD_BLOCKS = {
         "{cloud: sandbox, webhook: 'https://u:hunter22@example.org/'}",
         "wrong-format", "8:34", "without a user",
     ),
+    "a webhook on this machine": (
+        f"{{subscription: {_ID}, directory: {_ID}, webhook: 'http://localhost:99/x'}}",
+        "unreachable-webhook", "8:119", "cloud: sandbox",
+    ),
+    "a webhook at this machine's address": (
+        f"{{subscription: {_ID}, directory: {_ID}, webhook: 'https://127.0.0.1/x'}}",
+        "unreachable-webhook", "8:119", "cloud: sandbox",
+    ),
+    "a webhook in the own network": (
+        f"{{subscription: {_ID}, directory: {_ID}, webhook: 'https://alerts/'}}",
+        "unreachable-webhook", "8:119", "cloud: sandbox",
+    ),
+    "a webhook at a port that there cannot be": (
+        "{cloud: sandbox, webhook: 'https://example.org:99999/'}", "wrong-format", "8:34", "65535"
+    ),
     "no money": ("{cloud: sandbox, monthly_budget: 0}", "out-of-range", "8:41", "1 to 1000000"),
 }  # fmt: skip
 

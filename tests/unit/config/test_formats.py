@@ -54,45 +54,6 @@ def test_a_bad_name_on_a_command_line_is_bad_input() -> None:
     assert caught.value.code == "name-path"
 
 
-@pytest.mark.parametrize(
-    ("hostname", "part"),
-    [
-        ("benin", "must have a domain"),
-        ("10.0.0.1", "not an IP address"),
-        ("2001:db8::1", "without scheme, port"),
-        ("https://benin.example.org", "without scheme"),
-        ("benin.example.org:8443", "without scheme, port"),
-        ("*.example.org", "wildcard"),
-        ("Benin.example.org", "lower case"),
-        ("bénin.example.org", "ASCII"),
-        ("-benin.example.org", "RFC 1123"),
-        ("benin-.example.org", "RFC 1123"),
-        ("be_nin.example.org", "RFC 1123"),
-        ("benin..example.org", "RFC 1123"),
-        ("benin.example.org.", "RFC 1123"),
-        ("benin.example.1", "RFC 1123"),
-        ("a" * 64 + ".example.org", "RFC 1123"),
-        ("a." * 126 + "org", "RFC 1123"),
-        ("benin.example.org\n", "RFC 1123"),
-    ],
-)
-def test_a_bad_host_name_is_told_what_is_bad(hostname: str, part: str) -> None:
-    fault = formats.hostname_fault(hostname)
-    assert fault is not None
-    assert part in fault.message
-
-
-@pytest.mark.parametrize("hostname", ["a.bc", "benin.example.org", "xn--bnin-bpa.example.org", "1a.2b.test"])
-def test_a_good_host_name_passes(hostname: str) -> None:
-    assert formats.hostname_fault(hostname) is None
-
-
-def test_an_international_host_name_is_told_its_ascii_form() -> None:
-    fault = formats.hostname_fault("bénin.example.org")
-    assert fault is not None
-    assert fault.hint == "write xn--bnin-bpa.example.org"
-
-
 def test_there_are_249_countries_of_two_letters() -> None:
     assert len(COUNTRIES) == 249
     assert all(re.fullmatch("[A-Z]{2}", country) for country in COUNTRIES)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tenantry.config.spec import load_specs, parse_spec
+from tenantry.config.workspace import load_workspace
 from tenantry.errors import SpecError
 from tenantry.model.spec import Workspace
 from tests.unit.config.conftest import SPEC
@@ -30,7 +31,17 @@ def test_on_a_host_there_is_no_other_name(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize(
     ("name", "code"),
-    [("example.org", "apex-hostname"), (f"{'a' * 55}.example.org", "long-hostname")],
+    [
+        ("example.org", "apex-hostname"),
+        (f"{'a' * 55}.example.org", "long-hostname"),
+        ("benin.azurewebsites.net", "azures-hostname"),
+        ("benin.azurewebsites.us", "azures-hostname"),
+        ("benin.azurewebsites.abc123.sandbox.test", "azures-hostname"),
+        ("benin.aid.localhost", "special-hostname"),
+        ("benin.aid.internal", "special-hostname"),
+        ("benin.aid.local", "special-hostname"),
+        ("benin.aid.test", "special-hostname"),
+    ],
 )
 def test_a_name_that_app_service_cannot_serve_is_refused_on_azure_alone(
     workspace: Workspace, name: str, code: str
@@ -48,3 +59,10 @@ def test_specs_without_a_host_name_do_not_share_one(folder: Path, workspace: Wor
         (folder / "instances" / f"{name}.yaml").write_text(text)
     specs, problems = load_specs(workspace)
     assert ([one.name for one in specs], problems) == (["benin", "togo"], [])
+
+
+def test_a_name_for_tests_may_be_rehearsed(folder: Path) -> None:
+    with (folder / "tenantry.yaml").open("a") as file:
+        file.write("azure: {cloud: sandbox}\n")
+    text = AZURE.replace("benin.example.org", "benin.aid.test")
+    assert hostname(text, load_workspace(folder)) == "benin.aid.test"
