@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from tenantry.cli.options import named_workspace
 from tenantry.config.countries import COUNTRIES
 from tenantry.config.formats import did_you_mean
 from tenantry.config.regions import all_regions, catalogue, find_region, place_of
@@ -80,9 +79,8 @@ def _cloud(name: str) -> CloudName:
 
 def _cloud_here() -> CloudName:
     """Return the cloud of the workspace that commands would work on, the public one where there is none."""
-    folder = Path(os.environ.get("TENANTRY_WORKSPACE") or ".")
     try:
-        settings = load_workspace(folder).azure
+        settings = load_workspace(named_workspace()).azure
     except SpecError as error:
         if error.code != "no-workspace":
             raise

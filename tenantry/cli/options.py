@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-__all__ = ["ConfirmOption", "NameArgument", "Output", "OutputOption", "ReasonOption", "WorkspaceOption"]
+__all__ = [
+    "ConfirmOption",
+    "NameArgument",
+    "Output",
+    "OutputOption",
+    "ReasonOption",
+    "WorkspaceOption",
+    "forget_workspace",
+    "named_workspace",
+]
 
 
 class Output(StrEnum):
@@ -16,6 +26,25 @@ class Output(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+
+
+_named: list[Path] = []
+
+
+def named_workspace() -> Path:
+    """Return the folder of the workspace that this command line, or else the environment, names."""
+    return _named[-1] if _named else Path(os.environ.get("TENANTRY_WORKSPACE") or ".")
+
+
+def forget_workspace() -> None:
+    """Begin with another command line."""
+    _named.clear()
+
+
+def _note(folder: Path | None) -> Path | None:
+    if folder is not None:
+        _named.append(folder)
+    return folder
 
 
 WorkspaceOption = Annotated[
@@ -26,6 +55,7 @@ WorkspaceOption = Annotated[
         envvar="TENANTRY_WORKSPACE",
         help="The workspace's folder. [default: the current folder]",
         show_default=False,
+        callback=_note,
     ),
 ]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Form of the result.")]

@@ -18,7 +18,7 @@ from typing import Any
 
 import typer
 
-from tenantry.cli.options import Output
+from tenantry.cli.options import Output, forget_workspace, named_workspace
 from tenantry.cli.render.envelope import envelope
 from tenantry.errors import DefectError, Problem, TenantryError
 from tenantry.result import Outcome, Result
@@ -50,6 +50,7 @@ def execute(command: str, *, output: Output, work: Callable[[], Result], table: 
 def main_guard(app: typer.Typer, arguments: Sequence[str]) -> int:
     """Run the app; a wrong command line becomes exit code 2 and, if asked for, an envelope."""
     command = typer.main.get_command(app)
+    forget_workspace()
     try:
         code = command.main(args=list(arguments), prog_name="tenantry", standalone_mode=False)
     except typer.Exit as leave:
@@ -128,7 +129,7 @@ def _told(problem: Problem) -> str:
 
 
 def _keep_traceback() -> Path:
-    folder = Path(os.environ.get("TENANTRY_WORKSPACE", ".")) / ".tenantry"
+    folder = named_workspace() / ".tenantry"
     folder = folder if folder.is_dir() else Path("/tmp")  # noqa: S108 - the file is made O_EXCL, 0600
     path = folder / f"defect-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _CRASH_FILE_MODE)

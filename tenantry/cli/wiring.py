@@ -36,6 +36,19 @@ if TYPE_CHECKING:
 __all__ = ["Wiring", "endpoints", "trusting"]
 
 
+def _no_spec(path: Path, name: str) -> SpecError:
+    if os.path.lexists(path):
+        leads = path.is_symlink() and not path.exists()
+        what = f"is a link to {path.readlink()}, which is not there" if leads else "is no file"
+        hint = "a spec is a file: move away what is there"
+        return SpecError(f"{path} {what}", hint=hint, where=str(path), code="unreadable")
+    beside = path.with_suffix(".yml")
+    if beside.exists():
+        message, hint = f"{beside} is not read: a spec ends in .yaml", f"rename it to {path.name}"
+        return SpecError(message, hint=hint, where=str(beside), code="wrong-extension")
+    return SpecError(f"there is no spec {path}", hint=f"tenantry instance new {name}", code="no-spec")
+
+
 def _quiet(_: Event) -> None:
     """Show nothing."""
 
@@ -181,11 +194,7 @@ class Wiring:
         check_instance_name(name)
         path = self.workspace.specs / f"{name}.yaml"
         if not path.is_file():
-            raise SpecError(
-                f"there is no spec {path}",
-                hint=f"tenantry instance new {name}",
-                code="no-spec",
-            )
+            raise _no_spec(path, name)
         spec = load_spec(path, workspace=self.workspace, complete=complete)
         return spec, load_profile(spec.profile, workspace=self.workspace)
 

@@ -8,7 +8,7 @@ from tenantry.config.blocks import Field, ListOf, Record
 from tenantry.config.formats import EMAIL_PATTERN, email_fault, pattern_rule
 from tenantry.config.hosts import is_reached_from_afar, url_fault
 from tenantry.config.kinds import Choice, FilePath, Integer, Text
-from tenantry.config.problems import NOWHERE, Fault, Findings
+from tenantry.config.problems import NOWHERE, Fault, Findings, shorten
 from tenantry.model.spec import AzureSettings, CloudName, CredentialKind, TeamState
 
 __all__ = [
@@ -18,9 +18,11 @@ __all__ = [
     "GUID_PATTERN",
     "ID",
     "KEY_PATTERN",
+    "VAULTS",
     "azure_settings",
 ]
 
+_LONGEST: Final = 1000  # characters; below that the pattern tells what is wrong, not the length
 GUID_PATTERN: Final = r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 ID: Final = Text(
     rule=pattern_rule(
@@ -29,7 +31,7 @@ ID: Final = Text(
         hint="az account show tells the ids of subscription and directory (tenantId)",
     ),
     pattern=GUID_PATTERN,
-    most=36,
+    most=_LONGEST,
     private=True,  # a secret may stand there by mistake
 )
 # What each kind of credential needs, beside the directory.
@@ -40,6 +42,7 @@ _NEEDS: Final[dict[CredentialKind, tuple[str, ...]]] = {
     CredentialKind.MANAGED_IDENTITY: (),
     CredentialKind.CLI: (),
 }
+_MAY_HAVE: Final[dict[CredentialKind, tuple[str, ...]]] = {CredentialKind.MANAGED_IDENTITY: ("client_id",)}
 _FILES: Final = ("client_secret_file", "certificate_file", "token_file")
 _OF_THE_CLOUD: Final = ("subscription", "directory", "credential", "client_id", *_FILES)
 
@@ -48,14 +51,26 @@ CONTAINER_PATTERN: Final = r"^(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$"
 # With the version: without it, what was encrypted before a rotation cannot be decrypted after it.
 KEY_PATTERN: Final = r"^https://[A-Za-z0-9-]{3,24}\.vault\.[a-z0-9.-]+/keys/[0-9A-Za-z-]{1,127}/[0-9a-f]{32}$"
 
+# How the hosts of a cloud's vaults end. The sandbox's has an id of its own in front.
+VAULTS: Final = {
+    CloudName.PUBLIC: "vault.azure.net",
+    CloudName.GOVERNMENT: "vault.usgovcloudapi.net",
+    CloudName.CHINA: "vault.azure.cn",
+    CloudName.SANDBOX: "sandbox.test",
+}
+
 _STATE: Final = Record(
     fields=(
         Field(
             "account",
             Text(
-                rule=pattern_rule(ACCOUNT_PATTERN, "must be the name of a storage account: a-z and digits"),
+                rule=pattern_rule(
+                    ACCOUNT_PATTERN,
+                    "must be the name of a storage account: 3 to 24 of a-z and digits",
+                    hint="az storage account list --query [].name tells those of the subscription",
+                ),
                 pattern=ACCOUNT_PATTERN,
-                most=24,
+                most=_LONGEST,
             ),
             "Name of the storage account, without soft delete of blobs and versions.",
             required=True,
@@ -64,10 +79,12 @@ _STATE: Final = Record(
             "container",
             Text(
                 rule=pattern_rule(
-                    CONTAINER_PATTERN, "must be the name of a container: a-z, digits, inner hyphens"
+                    CONTAINER_PATTERN,
+                    "must be the name of a container: 3 to 63 of a-z, digits and single inner hyphens",
+                    hint="such as: fleet-state",
                 ),
                 pattern=CONTAINER_PATTERN,
-                most=63,
+                most=_LONGEST,
             ),
             "Its container, for this workspace alone.",
             required=True,
@@ -81,7 +98,7 @@ _STATE: Final = Record(
                     hint="az keyvault key show --vault-name VAULT --name KEY --query key.kid",
                 ),
                 pattern=KEY_PATTERN,
-                most=300,
+                most=_LONGEST,
             ),
             "URL of the version of the RSA key that new stacks' secrets are under.",
             required=True,
@@ -143,6 +160,8 @@ def azure_settings(values: dict[str, Any], findings: Findings) -> AzureSettings:
     """Return the settings; what is missing or makes no sense together is noted."""
     cloud = values.get("cloud", CloudName.PUBLIC)
     _check_webhook(values.get("webhook", ""), cloud, findings)
+    if "state" in values:
+        _check_key(values["state"].key, cloud, findings)
     if cloud is CloudName.SANDBOX:
         for key in sorted(values.keys() & set(_OF_THE_CLOUD)):
             message = "is not read with cloud: sandbox, which has a subscription and a credential of its own"
@@ -154,10 +173,11 @@ def azure_settings(values: dict[str, Any], findings: Findings) -> AzureSettings:
             why = f" (credential {kind})" if key in _NEEDS[kind] else ""
             place = findings.places.get("azure", NOWHERE)
             findings.add("missing-key", f"azure.{key} is missing{why}", mark=place, hint=_MEANING[key])
-    for key in _FILES:
-        if key in values and key not in _NEEDS[kind]:
+    for key in ("client_id", *_FILES):
+        if key in values and key not in (*_NEEDS[kind], *_MAY_HAVE.get(kind, ())):
             message = f"is not read with credential: {kind}"
-            findings.add_fault(_misplaced(message), f"azure.{key}")
+            hint = "take it out, or say whose it is: credential: managed-identity, or a secret's file"
+            findings.add_fault(_misplaced(message, hint if key == "client_id" else ""), f"azure.{key}")
     named = (findings.places[f"azure.{key}"] for key in _FILES if key in values)
     return AzureSettings(**values, credential_where=findings.where(next(named, NOWHERE)))
 
@@ -169,8 +189,17 @@ def _check_webhook(url: str, cloud: CloudName, findings: Findings) -> None:
         findings.add_fault(Fault(code="unreachable-webhook", message=message, hint=hint), "azure.webhook")
 
 
-def _misplaced(message: str) -> Fault:
-    return Fault(code="misplaced-key", message=message, hint="take it out")
+def _check_key(url: str, cloud: CloudName, findings: Findings) -> None:
+    host = url.split("/")[2]
+    if host.endswith(f".{VAULTS[cloud]}"):
+        return
+    message = f"is in {shorten(host)}, which is no vault of the cloud {cloud}: those end in .{VAULTS[cloud]}"
+    hint = "take a key of a vault in the cloud that azure.cloud names"
+    findings.add_fault(Fault(code="other-cloud", message=message, hint=hint), "azure.state.key")
+
+
+def _misplaced(message: str, hint: str = "") -> Fault:
+    return Fault(code="misplaced-key", message=message, hint=hint or "take it out")
 
 
 def _kind(values: dict[str, Any]) -> CredentialKind:

@@ -133,7 +133,9 @@ class Text:
         allowed = "\n\t" if self.lines else ""
         if bad := next((c for c in text if c not in allowed and _is_control(c)), None):
             return Fault(
-                code="bad-character", message=f"holds the character U+{ord(bad):04X}, which is not allowed"
+                code="bad-character",
+                message=f"holds the character U+{ord(bad):04X}, which is not allowed",
+                hint="take it out; it cannot be seen, and comes in when text is copied",
             )
         return self.rule(text) if self.rule else None
 
@@ -172,6 +174,20 @@ _FACTORS: Mapping[str, Mapping[str, float]] = {
 }
 
 
+_ROUND = 1000  # for an example
+_WRITTEN = re.compile(r"([0-9]{1,12})(?:\.0+)?(?:[eE]\+?([0-9]))?(?: ?(?:[A-Z]{3}|[€$£]))?")
+
+
+def _plain_number(text: str) -> int | None:
+    """Return the whole number that 1e3, 1_000, 7.0 and "500 EUR" mean; None where several could be meant."""
+    if re.fullmatch(r"[0-9]{1,3}(?:[_ ][0-9]{3})+", text):
+        text = re.sub("[_ ]", "", text)
+    match = _WRITTEN.fullmatch(text)
+    if match is None or (len(match[1]) > 1 and match[1].startswith("0")):
+        return None
+    return int(match[1] + "0" * int(match[2] or 0))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Integer:
     """A whole number within limits; the key's name carries its unit."""
@@ -201,14 +217,17 @@ class Integer:
         return f"a whole number of {self.unit}" if self.unit else "a whole number"
 
     def _hint(self, node: Node) -> str:
-        if not isinstance(node, ScalarNode):
+        if not isinstance(node, ScalarNode) or node.kind is ScalarKind.BOOLEAN:
             return ""
         text = node.text.strip()
         if re.fullmatch(r"[0-9]{1,18}", text) and node.kind is ScalarKind.TEXT:
             return f"write {text} without quotes"
         if (match := _UNIT.fullmatch(text)) and self.unit:
             return self._in_unit(float(match[1]), match[2].lower())
-        return ""
+        meant = _plain_number(text)
+        if meant is not None and self.least <= meant <= self.most:
+            return f"digits alone: write {meant}"
+        return f"digits alone, such as {min(max(self.least, _ROUND), self.most)}"
 
     def _in_unit(self, number: float, unit: str) -> str:
         value = number * _FACTORS.get(self.unit, {}).get(unit, 0)
@@ -233,7 +252,8 @@ class Number:
         """Return the number."""
         if not isinstance(node, ScalarNode) or node.kind not in {ScalarKind.INTEGER, ScalarKind.DECIMAL}:
             wanted = f"a number of {self.unit}" if self.unit else "a number"
-            return wrong_type(node, key, findings, wanted=wanted)
+            hint = "digits and a point alone, such as 0.5" if isinstance(node, ScalarNode) else ""
+            return wrong_type(node, key, findings, wanted=wanted, hint=hint)
         value = float(node.text)
         if not self.least <= value <= self.most:
             fault = Fault(

@@ -144,7 +144,8 @@ def read_bytes(path: Path, *, shown: str) -> bytes:
         raise _unreadable(error, shown) from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise SpecError(f"{shown} is not a file", where=shown, code="unreadable")
+        hint = "move away what is there: a file is read, and no folder, pipe or device"
+        raise SpecError(f"{shown} is not a file", hint=hint, where=shown, code="unreadable")
     with os.fdopen(descriptor, "rb") as file:
         try:
             data = file.read(MOST_BYTES + 1)
@@ -190,6 +191,7 @@ def _decode(data: bytes, findings: Findings) -> str:
             "broken-yaml",
             f"the character U+{ord(bad.group()):04X} may not stand in YAML",
             mark=Mark(before.count("\n") + 1, bad.start() - before.rfind("\n")),
+            hint="take it out; it cannot be seen, and comes in when text is copied",
         )
     return text
 
@@ -266,7 +268,8 @@ class _Composer:
                     raise self._stop("several-documents", "a file holds one document, not several", event)
                 root = self._node(next(self._events), 0)
         if root is None:
-            raise _stop(self._findings, "empty-file", "the file is empty")
+            hint = "remove it; tenantry init writes a new tenantry.yaml, tenantry instance new a new spec"
+            raise _stop(self._findings, "empty-file", "the file is empty", hint=hint)
         return root
 
     def _node(self, event: Any, depth: int) -> Node:

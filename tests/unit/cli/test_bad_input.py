@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import socket
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -242,6 +244,83 @@ def test_a_register_that_stays_locked_is_busy(sound: Run, workspace: Path) -> No
         holder.execute("ROLLBACK")
     assert (exit_code, answer["problems"][0]["code"]) == (75, "register-locked")
     assert not (workspace.parent / "workspace-host").exists()
+
+
+def _as_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def _as_link(path: Path) -> None:
+    path.symlink_to("elsewhere.yaml")
+
+
+def _as_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize(
+    ("make", "part"), [(_as_folder, "is no file"), (_as_link, "elsewhere.yaml"), (_as_pipe, "is no file")]
+)
+def test_a_spec_that_is_no_file_is_told_as_that(
+    ready: Run, workspace: Path, command: list[str], make: Callable[[Path], None], part: str
+) -> None:
+    make(workspace / "instances" / "benin.yaml")
+    with no_effect(workspace):
+        code, answer = ready(*command, "benin")
+    first = answer["problems"][0]
+    assert (code, first["code"]) == (65, "unreadable")
+    assert part in first["message"]
+    assert "move away" in first["hint"]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_spec_that_ends_in_yml_is_told_when_its_instance_is_named(
+    ready: Run, workspace: Path, command: list[str]
+) -> None:
+    (workspace / "instances" / "benin.yml").write_text(SPEC)
+    with no_effect(workspace):
+        code, answer = ready(*command, "benin")
+    first = answer["problems"][0]
+    assert (code, first["code"], first["hint"]) == (65, "wrong-extension", "rename it to benin.yaml")
+
+
+def test_a_settings_file_that_is_a_folder_is_told_with_what_to_do(ready: Run, workspace: Path) -> None:
+    (workspace / "tenantry.yaml").unlink()
+    (workspace / "tenantry.yaml").mkdir()
+    code, answer = ready("spec", "validate")
+    first = answer["problems"][0]
+    assert (code, first["code"], first["where"]) == (65, "unreadable", "tenantry.yaml")
+    assert "move away" in first["hint"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "# nothing\n", SPEC.replace("Red Cross", '"R\\0d Cross"'), SPEC.replace("Red", "R\x07d")]
+)
+def test_an_empty_file_and_what_cannot_be_seen_are_told_with_what_to_do(
+    ready: Run, workspace: Path, text: str
+) -> None:
+    (workspace / "instances" / "benin.yaml").write_text(text)
+    code, answer = ready("spec", "validate", "benin")
+    assert code == 65
+    assert answer["problems"][0]["hint"]
+
+
+def test_a_defects_details_lie_in_the_workspace_that_the_command_names(
+    ready: Run, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    (other / ".tenantry").mkdir(parents=True)
+    monkeypatch.setenv("TENANTRY_WORKSPACE", str(other))
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("tenantry.config.workspace.load_workspace", broken)
+    code, answer = ready("spec", "validate", "--workspace", str(workspace))
+    (kept,) = (workspace / ".tenantry").glob("defect-*.txt")
+    assert (code, str(kept) in answer["problems"][0]["hint"]) == (70, True)
+    assert not list((other / ".tenantry").iterdir())
 
 
 @pytest.mark.parametrize("folder", ["there", "not there yet"])

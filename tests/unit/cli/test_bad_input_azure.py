@@ -120,6 +120,25 @@ BAD_BLOCKS = {
     "an id that is too short": (
         f"{{subscription: {_ID[:-1]}, directory: {_ID}}}", "wrong-format", "8:23", "must be an id"
     ),
+    "an id in braces": (
+        f"{{subscription: '{{{_ID}}}', directory: {_ID}}}", "wrong-format", "8:23", "az account show"
+    ),
+    "a subscription's whole id": (
+        f"{{subscription: /subscriptions/{_ID}/resourceGroups/x, directory: {_ID}}}",
+        "wrong-format", "8:23", "az account show",
+    ),
+    "an account with a long name": (
+        f"{{cloud: sandbox, state: {{account: {'a' * 25}, container: c, key: k}}}}",
+        "wrong-format", "8:42", "3 to 24",
+    ),
+    "an application without a credential of it": (
+        f"{{subscription: {_ID}, directory: {_ID}, client_id: {_ID}, credential: cli}}",
+        "misplaced-key", "8:121", "managed-identity",
+    ),
+    "an application alone": (
+        f"{{subscription: {_ID}, directory: {_ID}, client_id: {_ID}}}",
+        "misplaced-key", "8:121", "managed-identity",
+    ),
     "an unknown credential": (
         f"{{subscription: {_ID}, directory: {_ID}, credential: secrt}}",
         "unknown-value", "8:122", "mean secret?",

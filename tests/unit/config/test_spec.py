@@ -156,6 +156,38 @@ def test_a_wrong_line_is_told_where_it_stands_and_how_to_mend_it(
 
 
 @pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("1e3", "write 1000"),
+        ("1E+3", "write 1000"),
+        ("1_000", "write 1000"),
+        ("500€", "write 500"),
+        ("1 000", "write 1000"),
+        ("700.0", "write 700"),
+        ("500 EUR", "write 500"),
+        ('"500 EUR"', "write 500"),
+        ("7.0", "such as 1000"),  # below what is allowed
+        ("0o17", "such as 1000"),
+        ("017", "such as 1000"),
+        ("0x10", "such as 1000"),
+        ("1:30", "such as 1000"),
+        (".inf", "such as 1000"),
+        (".nan", "such as 1000"),
+        ("-1e3", "such as 1000"),
+        ("much", "such as 1000"),
+        ("5k", "such as 1000"),
+        ("1,000", "such as 1000"),  # in many countries that is 1
+        ("1e9", "such as 1000"),
+    ],
+)
+def test_a_number_that_is_not_digits_alone_is_helped(problems_of: Spoil, written: str, hint: str) -> None:
+    (problem,) = problems_of(f"{SPEC}limits:\n  connections: {written}\n")
+    assert (problem.code, problem.where) == ("wrong-type", "instances/benin.yaml:11:16")
+    assert problem.hint.startswith("digits alone")
+    assert hint in problem.hint
+
+
+@pytest.mark.parametrize(
     ("languages", "code", "part"),
     [
         ("fr", "wrong-type", "must be a list"),

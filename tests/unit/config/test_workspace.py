@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from tenantry.config import workspace as module
+from tenantry.config.azure import VAULTS
 from tenantry.config.workspace import default_master_key_file, load_workspace, on_tmpfs
 from tenantry.errors import Problem, SpecError
-from tenantry.model.spec import TeamState
+from tenantry.model.spec import CloudName, TeamState
+from tenantry.targets.azure.clouds import CLOUDS
 
 SOUND = "tenantry: 1\norganisation: {name: Example Aid, contact: ops@example.org}\n"
 
@@ -147,7 +149,8 @@ def test_a_link_from_memory_to_a_disk_is_a_disk(tmp_path: Path) -> None:
         link.unlink()
 
 
-_KEY = "https://kv-team.vault.azure.net/keys/engine/0123456789abcdef0123456789abcdef"
+_PATH = "/keys/engine/0123456789abcdef0123456789abcdef"
+_KEY = f"https://kv-team.vault.abc123.sandbox.test{_PATH}"
 
 
 def test_a_teams_place_for_the_state_is_read(tmp_path: Path) -> None:
@@ -156,6 +159,55 @@ def test_a_teams_place_for_the_state_is_read(tmp_path: Path) -> None:
     azure = load_workspace(tmp_path).azure
     assert azure is not None
     assert azure.state == TeamState(account="stteam", container="fleet-state", key=_KEY)
+
+
+_GUID = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.mark.parametrize(
+    ("cloud", "host"),
+    [
+        ("public", "kv-team.vault.azure.cn"),
+        ("public", "kv-team.vault.azure.net.example.org"),
+        ("public", "kv-team.vault.example.org"),
+        ("government", "kv-team.vault.azure.net"),
+        ("china", "kv-team.vault.usgovcloudapi.net"),
+        ("sandbox", "kv-team.vault.azure.net"),
+    ],
+)
+def test_a_key_in_a_vault_of_another_cloud_is_refused_at_its_place(
+    tmp_path: Path, cloud: str, host: str
+) -> None:
+    text = _state(cloud, host)
+    (problem,) = problems_of(tmp_path, text)
+    column = text.index("'https") + 1
+    assert (problem.code, problem.where) == ("other-cloud", f"tenantry.yaml:3:{column}")
+    assert host in problem.message
+
+
+@pytest.mark.parametrize(
+    ("cloud", "host"),
+    [
+        ("public", "kv-team.vault.azure.net"),
+        ("government", "kv-team.vault.usgovcloudapi.net"),
+        ("china", "kv-team.vault.azure.cn"),
+    ],
+)
+def test_a_key_in_a_vault_of_the_cloud_is_taken(tmp_path: Path, cloud: str, host: str) -> None:
+    (tmp_path / "tenantry.yaml").write_text(SOUND + _state(cloud, host))
+    assert load_workspace(tmp_path).azure is not None
+
+
+def _state(cloud: str, host: str) -> str:
+    ids = "" if cloud == "sandbox" else f"subscription: {_GUID}, directory: {_GUID}, "
+    state = f"{{account: stteam, container: state, key: 'https://{host}{_PATH}'}}"
+    return f"azure: {{cloud: {cloud}, {ids}state: {state}}}\n"
+
+
+def test_the_vaults_that_are_known_are_those_of_every_cloud() -> None:
+    assert {name: cloud.vault_suffix for name, cloud in CLOUDS.items()} == {
+        name: suffix for name, suffix in VAULTS.items() if name is not CloudName.SANDBOX
+    }
 
 
 def test_a_teams_place_for_the_state_is_whole_or_not_there(tmp_path: Path) -> None:
