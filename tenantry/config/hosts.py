@@ -33,14 +33,13 @@ def hostname_fault(text: str) -> Fault | None:  # noqa: PLR0911 - one return per
     if any(c in text for c in "/:@?# ") or "*" in text:
         return _bad("must be a host name alone, without scheme, port, path or wildcard", _EXAMPLE)
     if is_address(text):
-        return _bad("must be a host name, not an IP address")
+        return _bad("must be a host name, not an IP address", _EXAMPLE)
     if text.endswith(".") and text.strip("."):
         return _bad("must not end in a dot", _proposal(text) or _EXAMPLE)
     if text != text.lower():
         return _bad("must be in lower case", _proposal(text) or _EXAMPLE)
-    if "." not in text.strip("."):
-        alone = re.match(HOST_NAME_PATTERN, text) and not text.endswith("\n")
-        return _bad("must have a domain", f"such as: {text}.example.org" if alone else _EXAMPLE)
+    if re.match(HOST_NAME_PATTERN, text) and not text.endswith("\n"):
+        return _bad("must have a domain", f"such as: {text}.example.org")
     if len(text) > _MOST_HOSTNAME or re.match(HOSTNAME_PATTERN, text) is None or text.endswith("\n"):
         return _bad(
             "is no valid host name (RFC 1123): parts of 1 to 63 letters, digits and inner hyphens", _EXAMPLE

@@ -195,6 +195,7 @@ class Integer:
     least: int
     most: int
     unit: str = ""  # "MiB"
+    example: int | None = None  # for a hint; one within the limits when left out
 
     def bind(self, node: Node, key: str, findings: Findings) -> Any:
         """Return the number."""
@@ -227,7 +228,8 @@ class Integer:
         meant = _plain_number(text)
         if meant is not None and self.least <= meant <= self.most:
             return f"digits alone: write {meant}"
-        return f"digits alone, such as {min(max(self.least, _ROUND), self.most)}"
+        example = min(max(self.least, _ROUND), self.most) if self.example is None else self.example
+        return f"digits alone, such as {example}"
 
     def _in_unit(self, number: float, unit: str) -> str:
         value = number * _FACTORS.get(self.unit, {}).get(unit, 0)
@@ -319,7 +321,7 @@ class Version:
 
     def bind(self, node: Node, key: str, findings: Findings) -> Any:
         """Return the version."""
-        value = Integer(least=0, most=10**6).bind(node, key, findings)
+        value = Integer(least=0, most=10**6, example=self.number).bind(node, key, findings)
         if value is not INVALID and value != self.number:
             fault = Fault(
                 code="unknown-version",

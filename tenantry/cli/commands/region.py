@@ -98,7 +98,8 @@ def _table(data: Mapping[str, Any]) -> str:
         lines.append(f"\nNo region listed here lies in {data['country']}; the nearest stand first.")
     if data["country"] and any(row["kilometres"] is None for row in rows):
         lines.append("\nWhere exactly the regions of this cloud lie is not published: no distances.")
-    lines.append(f"\nSTANDBY: of the database, in a second zone. As of {data['as_of']}.")
+    cloud = "" if data["cloud"] == "public" else f" Of the cloud {data['cloud']}."
+    lines.append(f"\nSTANDBY: of the database, in a second zone. As of {data['as_of']}.{cloud}")
     lines.append("What your subscription may use is told by Azure alone.")
     return "\n".join(lines)
 

@@ -108,7 +108,7 @@ def test_a_good_url_passes(url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "part"),
     [
-        ("https://..../", "must have a domain"),
+        ("https://..../", "RFC 1123"),
         ("https://?x", "names no host"),
         ("https://", "names no host"),
         ("https://example.org:99999/", "1 to 65535"),
@@ -121,7 +121,7 @@ def test_a_good_url_passes(url: str) -> None:
         ("https://example\u200b.org/", "U+200B ZERO WIDTH SPACE"),
         ('https://exam"ple.org/', "QUOTATION MARK"),
         ("https://example.org/a b", "U+0020 SPACE"),
-        ("https://x;", "must have a domain"),
+        ("https://x;", "RFC 1123"),
         ("https://be_nin.example.org/", "RFC 1123"),
         ("HTTPS://example.org/", "write https:// in lower case"),
         ("https://example.org/ ", "ends with a space"),

@@ -87,6 +87,7 @@ tls: {mode: files, certificate_file: cert.pem, key_file: ../key.pem}
         ("name: benin", f"name: {'a' * 41}", "out-of-range", "2:7", "41 characters", ""),
         ("tenantry: 1", "tenantry: 2", "unknown-version", "1:11", "reads version 1", "newer"),
         ("tenantry: 1", 'tenantry: "1"', "wrong-type", "1:11", "whole number", "without quotes"),
+        ("tenantry: 1", "tenantry: 1.0", "wrong-type", "1:11", "whole number", "write 1"),
         ("  name: Croix", "  name: 12 #", "wrong-type", "4:9", "YAML reads 12 as a whole number", '"12"'),
         ("  name: Croix", "  name: on #", "wrong-type", "4:9", "YAML reads on as true", '"on"'),
         ("  name: Croix", "  name: 2026-01-02 #", "wrong-type", "4:9", "as a date", '"2026-01-02"'),
@@ -153,6 +154,11 @@ def test_a_wrong_line_is_told_where_it_stands_and_how_to_mend_it(
     assert (problem.code, problem.where) == (code, f"instances/benin.yaml:{where}")
     assert part in problem.message
     assert hint in problem.hint
+
+
+def test_a_version_that_is_no_number_is_told_the_one_that_is_read(problems_of: Spoil) -> None:
+    problem = problems_of(SPEC.replace("tenantry: 1", "tenantry: one"))[0]
+    assert problem.hint == "digits alone, such as 1"
 
 
 @pytest.mark.parametrize(
