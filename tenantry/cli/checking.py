@@ -16,7 +16,9 @@ __all__ = ["check_specs"]
 
 
 def check_specs(names: Sequence[str], *, workspace: Path | None) -> Result:
-    """Check the named specs, or all of the workspace."""
+    """Check the named specs, or all of the workspace; then files are told, too, that only look like one."""
+    from tenantry.config.spec import misnamed
+
     wiring = Wiring(workspace)
     chosen = names or sorted(path.stem for path in wiring.workspace.specs.glob("*.yaml"))
     rows: list[dict[str, Any]] = []
@@ -26,6 +28,8 @@ def check_specs(names: Sequence[str], *, workspace: Path | None) -> Result:
         count = sum(len(error.problems) for error in found)
         rows.append({"name": name, "valid": not found, "problems": count})
         errors += found
+    if not names and (passed_over := list(misnamed(wiring.workspace))):
+        errors.append(SpecError(problems=passed_over))
     return Result(
         command="spec validate",
         data={"specs": rows},

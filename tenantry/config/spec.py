@@ -25,7 +25,7 @@ from tenantry.model.profile import Profile, Variable, VariableClass
 from tenantry.model.residency import breaches, host_breach
 from tenantry.model.spec import InstanceSpec, Workspace
 
-__all__ = ["field_problem", "load_spec", "load_specs", "parse_spec", "spec_digest"]
+__all__ = ["field_problem", "load_spec", "load_specs", "misnamed", "parse_spec", "spec_digest"]
 
 
 def load_spec(path: Path, *, workspace: Workspace, complete: bool = True) -> InstanceSpec:
@@ -79,14 +79,14 @@ def load_specs(
             _note_same_hostname(spec.hostname, others, findings)
             problems += findings.problems
     specs = [spec for spec, findings in sound if not findings.found]
-    return sorted(specs, key=lambda spec: spec.name), [*problems, *_misnamed(workspace)]
+    return sorted(specs, key=lambda spec: spec.name), [*problems, *misnamed(workspace)]
 
 
 def _spec_files(workspace: Workspace) -> Sequence[Path]:
     return sorted(p for p in workspace.specs.glob("*.yaml") if not p.name.startswith("."))
 
 
-def _misnamed(workspace: Workspace) -> Iterable[Problem]:
+def misnamed(workspace: Workspace) -> Iterable[Problem]:
     """Tell of files that somebody may take for specs although nothing reads them."""
     for path in sorted(workspace.specs.glob("*.yml")):
         shown = _shown(path, workspace)

@@ -285,6 +285,16 @@ def test_a_spec_that_ends_in_yml_is_told_when_its_instance_is_named(
     assert (code, first["code"], first["hint"]) == (65, "wrong-extension", "rename it to benin.yaml")
 
 
+def test_a_file_that_only_looks_like_a_spec_is_told_when_all_are_checked(sound: Run, workspace: Path) -> None:
+    (workspace / "instances" / "togo.yml").write_text(SPEC.replace("benin", "togo"))
+    code, answer = sound("spec", "validate")
+    assert code == 65
+    assert [(one["code"], one["where"]) for one in answer["problems"]] == [
+        ("wrong-extension", "instances/togo.yml")
+    ]
+    assert sound("spec", "validate", "benin")[0] == 0
+
+
 def test_a_settings_file_that_is_a_folder_is_told_with_what_to_do(ready: Run, workspace: Path) -> None:
     (workspace / "tenantry.yaml").unlink()
     (workspace / "tenantry.yaml").mkdir()
