@@ -237,7 +237,7 @@ class Engine:
     # --- looks at a stack, without the engine ---
 
     def exists(self, stack: str) -> bool:
-        """Say whether the stack is there."""
+        """Say whether the stack is there, made to its end."""
         return self._state.exists(stack)
 
     def resources(self, stack: str) -> list[Resource]:
@@ -269,7 +269,7 @@ class Engine:
         broken = []
         for holder in self._state.locks(stack):
             if holder.host != socket.gethostname() or not is_dead(holder.pid, holder.since):
-                raise _busy(stack, holder)
+                raise self._busy(stack, holder)
             faults.point("before break lock")
             self._state.store.remove(holder.lock)
             broken.append(holder)
@@ -309,7 +309,16 @@ class Engine:
     def _check_free(self, stack: str) -> None:
         holder = self.locked_by(stack)
         if holder is not None:
-            raise _busy(stack, holder)
+            raise self._busy(stack, holder)
+
+    def _busy(self, stack: str, holder: LockHolder) -> BusyError:
+        hint = "wait until it ends; if it died, the next run takes over"
+        if holder.host != socket.gethostname():
+            hint = (
+                "wait until it ends; whether it died cannot be seen from here: once you know that this "
+                f"machine is gone for good, delete {self._state.store.where(holder.lock)}"
+            )
+        return BusyError(f"stack {stack} is locked by {holder}", hint=hint, code="stack-locked")
 
     def _init(self, stack: str, passphrase: str) -> None:
         """Make the stack if it is not there yet."""
@@ -318,8 +327,8 @@ class Engine:
         if self.exists(stack):
             self._prepare(stack)
             return
-        # Settings without a stack: killed between the two. The passphrase or key may be another by now.
-        self._state.settings_path(stack).unlink(missing_ok=True)
+        # Killed while it was made. The passphrase or key may be another by now.
+        self._state.unmake(stack)
         self._call(
             ["stack", "init", "--no-select", f"--secrets-provider={self._state.store.secrets_provider}"],
             stack=stack,
@@ -374,9 +383,9 @@ class Engine:
     def _failure(self, stack: str, *, collector: Collector | None, text: str, code: int) -> TenantryError:
         """Return the error that tells best why a run of the engine failed."""
         said = " ".join(text.split())
-        holder = self.locked_by(stack)
-        if "the stack is currently locked" in said and holder is not None:
-            return _busy(stack, holder)
+        # Asked for then alone: a store that cannot be reached must not hide what failed.
+        if "the stack is currently locked" in said and (holder := self.locked_by(stack)) is not None:
+            return self._busy(stack, holder)
         interrupted = self._processes.was_interrupted(stack)
         if interrupted or code < 0:
             what = "was interrupted" if interrupted else f"ended by signal {-code}"
@@ -408,14 +417,6 @@ class Engine:
 
 def _refresh(wanted: bool) -> list[str]:  # noqa: FBT001 - private, one argument
     return ["--refresh"] if wanted else ["--refresh=false"]
-
-
-def _busy(stack: str, holder: LockHolder) -> BusyError:
-    return BusyError(
-        f"stack {stack} is locked by {holder}",
-        hint="wait until it ends; if it died, the next run takes over",
-        code="stack-locked",
-    )
 
 
 def _raised(error: BaseException) -> TenantryError:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tenantry import faults
+from tenantry.adapters.engine_secrets import PASSPHRASE
 from tenantry.adapters.engine_store import Store
 from tenantry.errors import UnavailableError
 
@@ -105,6 +106,8 @@ class Processes:
     def _environment(self, passphrase: str) -> dict[str, str]:
         """Return the engine's environment, built from nothing."""
         providers = ",".join(f"{package}:{port}" for package, port in self._providers.items())
+        # With one that is empty the engine would take a stack that names no key for one under it.
+        under_it = self._store.secrets_provider == PASSPHRASE
         return {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": str(self._home),
@@ -112,7 +115,7 @@ class Processes:
             "TZ": "UTC",
             "PULUMI_HOME": str(self._home),
             "PULUMI_BACKEND_URL": self._store.url,
-            "PULUMI_CONFIG_PASSPHRASE": passphrase,
+            **({"PULUMI_CONFIG_PASSPHRASE": passphrase} if under_it else {}),
             "PULUMI_DEBUG_COMMANDS": "true",  # lets --event-log be used
             "PULUMI_DEBUG_PROVIDERS": providers,
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from tenantry import faults
+from tenantry.adapters import engine_secrets, processes
 from tenantry.adapters.engine_store import FolderStore, Store, named, write_whole
 from tenantry.errors import FailedError, RefusedError, UnavailableError
 
@@ -100,19 +101,25 @@ class EngineState:
         return self.folder / f"Pulumi.{stack}.yaml"
 
     def exists(self, stack: str) -> bool:
-        """Say whether the stack is there."""
-        return self.store.exists(self.checkpoint(stack))
+        """Say whether the stack is there, made to its end."""
+        return engine_secrets.is_made(self._latest(stack))
+
+    def unmake(self, stack: str) -> None:
+        """Remove what a making that was cut off left of a stack that is not there by ``exists``."""
+        self.settings_path(stack).unlink(missing_ok=True)
+        self.store.remove(self.checkpoint(stack))
 
     def restore_settings(self, stack: str) -> None:
-        """Write the stack's settings anew from its checkpoint if they are lost, or were never here."""
+        """Write the stack's settings anew from its checkpoint if they are lost or others, or were never here.
+
+        Raises:
+            RefusedError: its secrets are under something else than the store says.
+        """
+        told = engine_secrets.settings(stack, self._latest(stack), provider=self.store.secrets_provider)
         path = self.settings_path(stack)
-        if path.exists():
-            return
-        told = (self._latest(stack).get("secrets_providers") or {}).get("state", {})
-        if "salt" in told:
-            write_whole(path, f"encryptionsalt: {told['salt']}\n")
-        elif "encryptedkey" in told:
-            write_whole(path, f"secretsprovider: {told['url']}\nencryptedkey: {told['encryptedkey']}\n")
+        found = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        if not set(told.splitlines()) <= set(found.splitlines()):
+            write_whole(path, told)
 
     def resources(self, stack: str) -> list[Resource]:
         """Return the stack's resources, without the stack itself and the engine's providers."""
@@ -290,7 +297,7 @@ def process_is_dead(pid: int, since: datetime) -> bool:
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-        boot = _boot_time()
+        boot = processes.booted_at().timestamp()
     except (FileNotFoundError, ProcessLookupError):
         return True
     before, _, after = stat.rpartition(")")
@@ -302,13 +309,6 @@ def process_is_dead(pid: int, since: datetime) -> bool:
 
 def _creating(operations: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [operation["resource"] for operation in operations if operation["type"] == "creating"]
-
-
-def _boot_time() -> float:
-    for line in Path("/proc/stat").read_text(encoding="ascii").splitlines():
-        if line.startswith("btime "):
-            return float(line.split()[1])
-    raise FileNotFoundError
 
 
 def _word(stack: str) -> re.Pattern[str]:

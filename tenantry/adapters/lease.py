@@ -2,7 +2,8 @@
 
 A lease belongs to an operation of one process. Another operation gets it only
 with proof that this process is dead (its start and its boot, see
-``tenantry.adapters.processes``); an old heartbeat proves nothing. Each lease
+``tenantry.adapters.processes``); an old heartbeat proves nothing. A young one speaks
+against another boot's death: two machines may have one host name. Each lease
 carries a token that grows, and everything that a holder writes is written only
 while its token is still the newest.
 """
@@ -14,8 +15,8 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Update, select, update
 
@@ -28,6 +29,7 @@ from tenantry.ports import Clock, Instance, Lease, Operation
 
 __all__ = ["held"]
 
+_SILENT_BEATS: Final = 12  # a minute: clocks of two machines may differ by less
 _STOPPED = frozenset({"cancelled", "interrupted"})  # codes of errors that end a run on request
 
 
@@ -61,7 +63,9 @@ def held(
         )
     wanted = _operation(instance, host=host, kind=kind, person=person, reason=reason, at=clock.now())
     with store.writing("lease") as connection:
-        operation = _acquire(connection, instance, wanted)
+        operation = _acquire(
+            connection, instance, wanted, silence=timedelta(seconds=_SILENT_BEATS * heartbeat_seconds)
+        )
     lease = _HeldLease(store, instance, operation=operation, clock=clock)
     try:
         with _beating(lease, heartbeat_seconds):
@@ -199,13 +203,15 @@ def _operation(
     }
 
 
-def _acquire(connection: Connection, instance: Instance, wanted: dict[str, Any]) -> Operation:
+def _acquire(
+    connection: Connection, instance: Instance, wanted: dict[str, Any], *, silence: timedelta
+) -> Operation:
     """Start the operation and give it the lease."""
     found = connection.execute(select(leases).where(leases.c.opaque == instance.opaque)).one_or_none()
     if found is None:
         raise FailedError(f"the register does not know {instance.name}", code="no-instance")
     if found.operation is not None:
-        _take_over(connection, instance, holder=found.operation, wanted=wanted)
+        _take_over(connection, instance, holder=found.operation, wanted=wanted, silence=silence)
     row = {**wanted, "token": found.token + 1}
     connection.execute(operations.insert().values(**row))
     connection.execute(_of(instance).values(operation=row["id"], token=row["token"]))
@@ -215,22 +221,45 @@ def _acquire(connection: Connection, instance: Instance, wanted: dict[str, Any])
     return Operation(**row, instance=instance.name)
 
 
-def _take_over(connection: Connection, instance: Instance, *, holder: str, wanted: dict[str, Any]) -> None:
+def _take_over(
+    connection: Connection, instance: Instance, *, holder: str, wanted: dict[str, Any], silence: timedelta
+) -> None:
     """End the operation of a holder that is proved dead; raise BusyError for every other."""
     row = connection.execute(select(operations).where(operations.c.id == holder)).one()
     if row.host != wanted["host"] or processes.is_alive(row.pid, row.process_started):
         raise _busy(instance, row)
+    if _may_live_elsewhere(row, now=wanted["started_at"], silence=silence):
+        raise _busy(
+            instance,
+            row,
+            hint=f"that process said a moment ago that it lives, and is none of this machine: another one "
+            f"has the host name {row.host} too; if it is gone, run the same command again in "
+            f"{silence.total_seconds():.0f} s",
+        )
     _end(connection, row.id, outcome="died", detail=f"process {row.pid} is dead", at=wanted["started_at"])
     text = f"{row.kind} died: process {row.pid} is dead; {wanted['id']} takes over"
     _tell(connection, instance, wanted, operation=row.id, text=text)
 
 
-def _busy(instance: Instance, row: Row[Any]) -> BusyError:
+def _may_live_elsewhere(row: Row[Any], *, now: datetime, silence: timedelta) -> bool:
+    """Say whether a process of another boot may be another machine's, with the host name of this one.
+
+    It has said that it lives since this machine was started, and not long ago.
+    """
+    return (
+        not processes.is_of_this_boot(row.process_started)
+        and row.heartbeat_at >= processes.booted_at()
+        and now - row.heartbeat_at < silence
+    )
+
+
+def _busy(instance: Instance, row: Row[Any], *, hint: str = "") -> BusyError:
     started = row.started_at.isoformat(timespec="seconds")
     return BusyError(
         f"{instance.name} is held by {row.id} ({row.kind}), "
         f"started {started} as process {row.pid} on {row.host}",
-        hint=f"follow it with: tenantry operation attach {row.id}; "
+        hint=hint
+        or f"follow it with: tenantry operation attach {row.id}; "
         f"stop it with: tenantry operation cancel {row.id}",
     )
 

@@ -2,15 +2,17 @@
 
 A pid alone proves nothing: the next process may have it. The pid together with
 the boot and the moment of its start names one process for ever. This holds
-within one pid namespace; what runs in another must carry another host name.
+within one pid namespace; what runs in another, or on another machine, must carry
+another host name: its boot would be taken for an earlier one of this machine.
 """
 
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
-__all__ = ["identity", "is_alive"]
+__all__ = ["booted_at", "identity", "is_alive", "is_of_this_boot"]
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _STATE, _START = 0, 19  # fields 3 and 22 of proc(5) stat, counted after the command's name
@@ -36,13 +38,30 @@ def is_alive(pid: int, identity: str) -> bool:
     False is a proof. Where it cannot be proved (the process belongs to another
     user and /proc hides it) the answer is True.
     """
-    boot, _, start = identity.partition(":")
-    if boot != _boot_id():
+    if not is_of_this_boot(identity):
         return False
+    start = identity.partition(":")[2]
     fields = _stat(pid)
     if fields is None:
         return _is_hidden(pid)
     return fields[_START] == start and fields[_STATE] not in _DEAD_STATES
+
+
+def is_of_this_boot(identity: str) -> bool:
+    """Say whether a process was started since this machine was."""
+    return identity.partition(":")[0] == _boot_id()
+
+
+def booted_at() -> datetime:
+    """Return when this machine was started, in UTC and whole seconds.
+
+    Raises:
+        FileNotFoundError: the kernel does not say.
+    """
+    for line in Path("/proc/stat").read_text(encoding="ascii").splitlines():
+        if line.startswith("btime "):
+            return datetime.fromtimestamp(float(line.split()[1]), UTC)
+    raise FileNotFoundError
 
 
 def _boot_id() -> str:

@@ -18,7 +18,7 @@ import pytest
 from tenantry.adapters import tools
 from tenantry.adapters.azure_state import BlobStore
 from tenantry.adapters.engine import Engine
-from tenantry.adapters.engine_state import process_is_dead
+from tenantry.adapters.engine_state import EngineState, process_is_dead
 from tenantry.errors import BusyError, FailedError, RefusedError, UnavailableError
 from tenantry.providers.host.identity import PACKAGE
 from tests.engine.conftest import SECRET, Workshop
@@ -128,9 +128,47 @@ def test_a_stack_lives_in_the_account_and_leaves_no_blob(workshop: Workshop, tea
 def test_another_machine_goes_on_with_it(workshop: Workshop, team: Team, stack: str) -> None:
     engine_on(team, workshop.folder, workshop.port).up(stack, workshop.program(), passphrase="")
     other = engine_on(team, workshop.folder, workshop.port, machine="two")
-    assert {str(one.kind) for one in other.drift(stack, passphrase="")} <= {"same"}
+    assert {one.name for one in other.resources(stack)} == {"first", "second", "data"}
+    assert other.drift(stack, passphrase="") == []
+    (workshop.folder / "first").write_text("by hand")
+    assert [one.name for one in other.drift(stack, passphrase="")] == ["first"]
     outputs = other.up(stack, workshop.program("good evening"), passphrase="").outputs
     assert (outputs["size"], outputs["password"]) == (12, "[secret]")
+
+
+def _first_write_alone(team: Team, stack: str, settings: Path) -> None:
+    """Leave what a kill in the making of a stack leaves: the first checkpoint, which the engine kept."""
+    name = f".pulumi/stacks/tenantry/{stack}.json"
+    first = team.store().read(f"{name}.bak")
+    assert first is not None
+    assert "encryptedkey" not in first
+    team.store().write(name, first)
+    settings.unlink()
+
+
+def test_a_stack_whose_making_was_cut_off_goes_under_the_teams_key(
+    workshop: Workshop, team: Team, stack: str
+) -> None:
+    engine = engine_on(team, workshop.folder, workshop.port)
+    engine._init(stack, "")
+    _first_write_alone(team, stack, workshop.folder / f"one/state/Pulumi.{stack}.yaml")
+    assert engine.drift(stack, passphrase="") == []
+    engine.up(stack, workshop.program(), passphrase="")
+    checkpoint = json.loads(_texts(team)[f".pulumi/stacks/tenantry/{stack}.json"])["checkpoint"]["latest"]
+    provider = checkpoint["secrets_providers"]
+    assert (provider["type"], provider["state"]["url"]) == ("cloud", team.store().secrets_provider)
+
+
+def test_the_engine_knows_no_passphrase_for_a_teams_stack(
+    workshop: Workshop, team: Team, stack: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = engine_on(team, workshop.folder, workshop.port)
+    engine._init(stack, "")
+    _first_write_alone(team, stack, workshop.folder / f"one/state/Pulumi.{stack}.yaml")
+    monkeypatch.setattr(EngineState, "exists", lambda *_: True)
+    monkeypatch.setattr(EngineState, "restore_settings", lambda *_: None)
+    with pytest.raises(UnavailableError, match="passphrase must be set"):
+        engine.up(stack, workshop.program(), passphrase="")
 
 
 def test_a_killed_run_is_finished_once_its_death_is_proved(
@@ -156,9 +194,10 @@ def test_a_lock_of_another_host_is_never_broken(workshop: Workshop, team: Team, 
     name = f".pulumi/locks/organization/tenantry/{stack}/one.json"
     team.store().write(name, json.dumps(lock))
     engine = engine_on(team, workshop.folder, workshop.port)
-    with pytest.raises(BusyError, match="elsewhere"):
+    with pytest.raises(BusyError, match="elsewhere") as busy:
         engine.break_lock(stack)
     assert team.store().exists(name)
+    assert busy.value.hint.endswith(f"gone for good, delete {team.store().where(name)}")
 
 
 def test_a_key_that_was_rotated_still_opens_what_it_wrapped(

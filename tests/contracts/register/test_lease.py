@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from tenantry.adapters import processes
 from tenantry.adapters.register import SqlRegister
 from tenantry.errors import BusyError, FailedError, RefusedError, UnavailableError
 from tenantry.ports import Instance, Lease, Operation
@@ -180,9 +182,62 @@ def test_a_holder_of_an_earlier_boot_is_dead(
 ) -> None:
     with child("hold", database.url, "benin") as holder:
         line(holder)
-        database.run("UPDATE operations SET process_started = 'earlier' || process_started")
+        long_ago = "2020-01-01T00:00:00.000000+00:00"
+        database.run(
+            "UPDATE operations SET process_started = 'earlier' || process_started, "
+            f"heartbeat_at = '{long_ago}'"
+        )
         with _deploy(register, benin) as lease:
             assert lease.operation.outcome == ""
+
+
+class _Clock:
+    """The machine's own."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+def _beaten_elsewhere(database: Database, *, seconds_ago: float) -> None:
+    """Leave the lease with a process of another boot that said so long ago that it lives."""
+    with child("hold", database.url, "benin") as holder:
+        line(holder)
+        holder.kill()
+        holder.wait()
+    at = (datetime.now(UTC) - timedelta(seconds=seconds_ago)).isoformat(timespec="microseconds")
+    database.run(f"UPDATE operations SET process_started = 'elsewhere:1', heartbeat_at = '{at}'")
+
+
+def test_a_living_machine_with_the_same_host_name_is_not_taken_for_an_earlier_boot(
+    database: Database, open_it: Open, benin: Instance
+) -> None:
+    register = open_it(database.url, clock=_Clock())
+    _beaten_elsewhere(database, seconds_ago=4)
+    with pytest.raises(BusyError) as busy, _deploy(register, benin):
+        pass
+    assert "another one has the host name one too" in busy.value.hint
+    assert "again in 60 s" in busy.value.hint
+
+
+def test_a_lost_machine_whose_host_name_another_has_got_is_taken_over_once_it_is_silent(
+    database: Database, open_it: Open, benin: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "booted_at", lambda: datetime.now(UTC) - timedelta(days=1))
+    register = open_it(database.url, clock=_Clock())
+    _beaten_elsewhere(database, seconds_ago=61)
+    with _deploy(register, benin) as lease:
+        assert lease.operation.outcome == ""
+
+
+def test_what_a_fast_reboot_has_ended_is_taken_over_at_once(
+    database: Database, open_it: Open, benin: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    booted = datetime.now(UTC)
+    monkeypatch.setattr(processes, "booted_at", lambda: booted)
+    register = open_it(database.url, clock=_Clock())
+    _beaten_elsewhere(database, seconds_ago=30)
+    with _deploy(register, benin) as lease:
+        assert lease.operation.outcome == ""
 
 
 def test_a_holder_on_another_host_is_never_proved_dead(

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tenantry.adapters.engine_state import EngineState, process_is_dead
+from tenantry.adapters.engine_store import FolderStore
 from tenantry.errors import RefusedError, UnavailableError
 
 
@@ -124,3 +125,76 @@ def test_a_process_is_dead_only_with_proof() -> None:
     assert process_is_dead(zombie.pid, now)
     zombie.wait()
     assert process_is_dead(0, now)
+
+
+_SALT = {"type": "passphrase", "state": {"salt": "v1:a=:v1:b:c"}}
+_VAULT = "azurekeyvault://kv-team.vault.azure.net/keys/engine"
+_WRAPPED = {"type": "cloud", "state": {"url": f"{_VAULT}/1", "encryptedkey": "abc"}}
+
+
+class _OfATeam(FolderStore):
+    secrets_provider = f"{_VAULT}/2"  # rotated since
+
+
+@pytest.fixture
+def team(tmp_path: Path) -> EngineState:
+    folder = tmp_path / "state"
+    state = EngineState(folder, home=tmp_path / "home", project="tenantry", store=_OfATeam(folder))
+    state.prepare()
+    return state
+
+
+@pytest.mark.parametrize("latest", [{}, {"manifest": {}}], ids=["nothing", "the first of two writes"])
+def test_a_stack_whose_making_was_cut_off_is_not_there(state: EngineState, latest: dict[str, Any]) -> None:
+    _write(state, **latest)
+    assert not state.exists("s")
+
+
+@pytest.mark.parametrize("latest", [{"secrets_providers": _SALT}, {"resources": [{}]}], ids=["made", "full"])
+def test_a_stack_is_there_that_was_made_or_holds_something(
+    state: EngineState, latest: dict[str, Any]
+) -> None:
+    _write(state, **latest)
+    assert state.exists("s")
+
+
+@pytest.mark.parametrize("before", [None, "", "encryptionsalt: v1:b:c\n"], ids=["lost", "cut", "other"])
+def test_settings_are_written_anew_from_the_checkpoint(state: EngineState, before: str | None) -> None:
+    _write(state, secrets_providers=_SALT)
+    if before is not None:
+        state.settings_path("s").write_text(before)
+    state.restore_settings("s")
+    assert state.settings_path("s").read_text() == "encryptionsalt: v1:a=:v1:b:c\n"
+
+
+def test_settings_that_say_the_same_stay_as_they_are(state: EngineState) -> None:
+    text = "config:\n  a: b\nencryptionsalt: v1:a=:v1:b:c\n"
+    _write(state, secrets_providers=_SALT)
+    state.settings_path("s").write_text(text)
+    state.restore_settings("s")
+    assert state.settings_path("s").read_text() == text
+
+
+def test_a_teams_stack_stays_under_the_version_of_the_key_that_it_was_made_with(team: EngineState) -> None:
+    _write(team, secrets_providers=_WRAPPED)
+    team.restore_settings("s")
+    assert team.settings_path("s").read_text() == f"secretsprovider: {_VAULT}/1\nencryptedkey: abc\n"
+
+
+@pytest.mark.parametrize(
+    ("provider", "told"),
+    [
+        ({"secrets_providers": _SALT}, "a passphrase"),
+        ({"resources": [_raw("f")]}, "nothing that it names"),
+        ({"secrets_providers": {"state": {"url": f"{_VAULT}2/1", "encryptedkey": "abc"}}}, f"{_VAULT}2/1"),
+    ],
+    ids=["a passphrase", "nothing", "another key"],
+)
+def test_a_teams_stack_under_anything_but_its_key_is_refused(
+    team: EngineState, provider: dict[str, Any], told: str
+) -> None:
+    _write(team, **provider)
+    with pytest.raises(RefusedError, match=f"under {told}, not under") as refused:
+        team.restore_settings("s")
+    assert (refused.value.code, "azure.state" in refused.value.hint) == ("state-key", True)
+    assert not team.settings_path("s").exists()
