@@ -34,7 +34,9 @@ __all__ = ["deploy_instances", "preview_instance"]
 
 
 def preview_instance(name: str, *, exit_code: bool, workspace: Path | None) -> Result:
-    """Show what a deploy would change."""
+    """Show what a deploy would change, and where each thing's data will lie."""
+    from tenantry.cli.locating import whereabouts_of
+
     wiring = Wiring(workspace)
     spec, profile = wiring.spec(name)
     with Progress() as progress:
@@ -48,6 +50,7 @@ def preview_instance(name: str, *, exit_code: bool, workspace: Path | None) -> R
             "name": name,
             "subscription": wiring.subscription(spec),
             "changes": [as_change(one) for one in found],
+            "whereabouts": whereabouts_of(spec, profile, wiring.workspace),
         },
         outcome=Outcome.NO if found and exit_code else Outcome.OK,
         exit_code=1 if found and exit_code else 0,

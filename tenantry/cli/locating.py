@@ -10,12 +10,24 @@ from tenantry.config.countries import COUNTRIES
 from tenantry.config.formats import did_you_mean
 from tenantry.config.regions import all_regions, catalogue, find_region, place_of
 from tenantry.config.workspace import load_workspace
-from tenantry.errors import SpecError, UsageError
+from tenantry.errors import DefectError, SpecError, UsageError
+from tenantry.model.azure_sizes import portal_region
+from tenantry.model.profile import Profile
 from tenantry.model.regions import CloudName, Region
-from tenantry.model.residency import COUNTRY_GROUPS, AzurePlacement, Offer, Residency, offers, whereabouts
+from tenantry.model.residency import (
+    COUNTRY_GROUPS,
+    AzurePlacement,
+    Lies,
+    Offer,
+    Residency,
+    host_whereabouts,
+    offers,
+    whereabouts,
+)
+from tenantry.model.spec import InstanceSpec, Workspace
 from tenantry.result import Result
 
-__all__ = ["list_regions", "show_region"]
+__all__ = ["list_regions", "show_region", "whereabouts_of"]
 
 
 def list_regions(*, country: str, within: Sequence[str], everything: bool, cloud: str = "") -> Result:
@@ -62,12 +74,44 @@ def show_region(name: str) -> Result:
             hint=did_you_mean(name, names) or "tenantry region list --all",
             code="unknown-region",
         )
+    where = AzurePlacement(region=region.name)
     lies = [
-        {"data": one.data, "region": one.region, "country": one.country, "note": one.note}
-        for one in whereabouts(AzurePlacement(region=region.name), region)
+        _lie(one) for one in whereabouts(where, region, catalogue(region.cloud), portal=portal_region(region))
     ]
     data = {"as_of": catalogue().as_of, **_facts(region), "lies": lies}
     return Result(command="region show", data=data)
+
+
+def whereabouts_of(spec: InstanceSpec, profile: Profile, workspace: Workspace) -> list[dict[str, Any]]:
+    """Return where each thing of an instance with this spec lies, or is to lie."""
+    if spec.azure is None:
+        return [
+            _lie(one)
+            for one in host_whereabouts(workspace.host_name, workspace.host.country, profile.services)
+        ]
+    region = find_region(spec.azure.region)
+    if region is None:
+        raise DefectError(f"{spec.azure.region} is not in the catalogue")  # the spec was checked
+    lies = whereabouts(
+        spec.azure,
+        region,
+        catalogue(region.cloud),
+        services=profile.services,
+        portal=portal_region(region),
+        log_days=spec.log_retention_days,
+    )
+    return [_lie(one) for one in lies]
+
+
+def _lie(one: Lies) -> dict[str, Any]:
+    return {
+        "data": one.data,
+        "region": one.region,
+        "country": one.country,
+        "geography": one.geography,
+        "note": one.note,
+        "held": one.held,
+    }
 
 
 def _cloud(name: str) -> CloudName:

@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypedDict
 
+from tenantry.model.profile import Service
 from tenantry.model.regions import Catalogue, Offered, Place, Region, kilometres
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "breaches",
     "countries_of",
     "host_breach",
+    "host_whereabouts",
     "offers",
     "whereabouts",
 ]
@@ -45,6 +47,8 @@ COUNTRY_GROUPS: Final[Mapping[str, frozenset[str]]] = {
     "EEA": _EEA,
     "EU-DATA-BOUNDARY": _EEA | {"CH"},
 }
+# Paired regions whose vaults Key Vault leaves where they are.
+_VAULTS_STAY: Final = frozenset({"brazilsouth", "westus3"})
 
 
 class ZoneRedundancy(StrEnum):
@@ -126,7 +130,15 @@ class Lies:
     data: str
     region: str  # "": not known to a region
     country: str  # "": any
+    geography: str = ""  # in Azure's words; "": any, or not known
     note: str = ""
+    held: bool = True  # to the residency; False: no client's data
+
+
+class _Place(TypedDict):
+    region: str
+    country: str
+    geography: str
 
 
 def countries_of(names: Sequence[str]) -> frozenset[str]:
@@ -141,6 +153,7 @@ def breaches(
     found = [*_of_region(region, residency, catalogue)]
     found += _of_geo_backup(wanted, region, residency)
     found += _of_storage(wanted, region, residency)
+    found += _of_vaults(wanted, region, residency, catalogue)
     if wanted.zone_redundancy is ZoneRedundancy.REQUIRED and region.zone_redundancy is not Offered.YES:
         found.append(
             Breach(
@@ -168,6 +181,37 @@ def _of_region(region: Region, residency: Residency, catalogue: Catalogue) -> It
         yield Breach(code="no-postgresql", key="azure.region", message=message, hint=hint)
 
 
+def _of_vaults(
+    wanted: AzurePlacement, region: Region, residency: Residency, catalogue: Catalogue
+) -> Iterator[Breach]:
+    """What Key Vault copies by itself: no setting prevents it, so the region is what there is to choose."""
+    if not residency.allows(region):
+        return  # told already
+    for name, country in _vault_copies(wanted, region, catalogue):
+        if not _place_allowed(name, country, residency):
+            near = [one.region.name for one in offers(residency, catalogue, near=region.place)][:3]
+            excluded = name in residency.exclude_regions
+            allow = f"take {name} out of residency.exclude_regions" if excluded else f"allow {country}, too"
+            others = f", or take a region whose vaults stay inside: {', '.join(near)}" if near else ""
+            message = f"is {region.name}; Key Vault copies keys and secrets to {name} in {country} by itself"
+            yield Breach(
+                code="outside-residency",
+                key="azure.region",
+                message=f"{message}: outside the residency",
+                hint=allow + others,
+            )
+
+
+def _vault_copies(wanted: AzurePlacement, region: Region, catalogue: Catalogue) -> Sequence[tuple[str, str]]:
+    """Return region and country of each copy of a vault that Key Vault makes."""
+    vaults = [region]
+    geo = wanted.geo_redundant_backup and region.geo_backup is Offered.YES
+    if geo and (pair := catalogue.find(region.pair)) is not None:
+        vaults.append(pair)  # it needs a key of its own
+    found = [(one.pair, one.pair_country) for one in vaults if one.pair and one.name not in _VAULTS_STAY]
+    return list(dict.fromkeys(found))
+
+
 def _of_geo_backup(wanted: AzurePlacement, region: Region, residency: Residency) -> Iterator[Breach]:
     key = "azure.geo_redundant_backup"
     if not wanted.geo_redundant_backup:
@@ -192,7 +236,12 @@ def _of_storage(wanted: AzurePlacement, region: Region, residency: Residency) ->
 
 
 def _pair_allowed(region: Region, residency: Residency) -> bool:
-    return region.pair not in residency.exclude_regions and residency.allows_country(region.pair_country)
+    return _place_allowed(region.pair, region.pair_country, residency)
+
+
+def _place_allowed(name: str, country: str, residency: Residency) -> bool:
+    """The same for a region that the catalogue may not have: a few pairs are hidden."""
+    return name not in residency.exclude_regions and residency.allows_country(country)
 
 
 def _pair_breach(key: str, region: Region, *, hint: str) -> Breach:
@@ -233,35 +282,82 @@ def offers(
     found = [
         Offer(region=region, kilometres=kilometres(near, region.place) if near and region.place else None)
         for region in catalogue
-        if (region.usable or not usable) and residency.allows(region)
+        if (region.usable or not usable) and _holds(residency, region, catalogue)
     ]
     return sorted(found, key=lambda offer: (offer.kilometres or 0, offer.region.name))
 
 
-def whereabouts(wanted: AzurePlacement, region: Region) -> Sequence[Lies]:
-    """Return where each kind of an instance's data would lie."""
-    here = {"region": region.name, "country": region.country}
-    pair = {"region": region.pair, "country": region.pair_country}
-    storage = wanted.storage_in(region)
-    found = [
-        Lies(data="database", **here),
-        Lies(data="backups of the database", **here, note=f"kept {wanted.backup_retention_days} days"),
-        Lies(data="files", **here, note=storage),
-        Lies(data="logs and metrics", **here),
-        Lies(data="keys and secrets", **here),
-    ]
-    if wanted.geo_redundant_backup and region.pair:
-        found.insert(2, Lies(data="second copy of the backups", **pair))
-    if storage.leaves_the_region and region.pair:
-        found.insert(-2, Lies(data="second copy of the files", **pair, note=storage))
-    if region.pair:
-        found.append(Lies(data="copy of keys and secrets", **pair, note="Key Vault makes it by itself"))
-    found.append(
-        Lies(
-            data="names and tags of resources",
-            region="",
-            country="",
-            note="Resource Manager, anywhere; no personal data",
-        )
-    )
-    return found
+def _holds(residency: Residency, region: Region, catalogue: Catalogue) -> bool:
+    """Say whether an instance with nothing special can be in a region, the copies of its vaults included."""
+    copies = _vault_copies(AzurePlacement(region=region.name), region, catalogue)
+    return residency.allows(region) and all(_place_allowed(*one, residency) for one in copies)
+
+
+def whereabouts(
+    wanted: AzurePlacement,
+    region: Region,
+    catalogue: Catalogue,
+    *,
+    services: frozenset[Service] = frozenset(Service),
+    portal: str = "",
+    log_days: int = 0,
+) -> Sequence[Lies]:
+    """Return where each kind of an instance's data would lie.
+
+    Args:
+        wanted: what the spec asks for.
+        region: that it names.
+        catalogue: of all regions.
+        services: that the workload needs; each makes other resources.
+        portal: the region that takes its portal; "": it is left out.
+        log_days: for which logs are kept; 0: not said.
+    """
+    here = _place(region.name, region.country, catalogue)
+    pair = _place(region.pair, region.pair_country, catalogue)
+    geo, storage = wanted.geo_redundant_backup and region.pair, wanted.storage_in(region)
+    found: list[Lies] = []
+    if Service.DATABASE in services:
+        kept = f"kept {wanted.backup_retention_days} days"
+        found += [Lies(data="database", **here), Lies(data="backups of the database", **here, note=kept)]
+        found += [Lies(data="second copy of backups", **pair, note=kept)] if geo else []
+    if Service.BLOBS in services:
+        found.append(Lies(data="files", **here, note=storage))
+        found += [Lies(data="second copy of files", **pair, note=storage)] if _second(wanted, region) else []
+    if Service.CACHE in services:
+        found.append(Lies(data="cache", **here, note="in memory"))
+    found.append(Lies(data="site", **here, note="temporary files, too"))
+    found.append(Lies(data="logs and metrics", **here, note=f"kept {log_days} days" if log_days else ""))
+    found.append(Lies(data="keys and secrets", **here, note="two vaults"))
+    if geo:
+        found.append(Lies(data="key of second backups", **pair, note="a vault"))
+    for name, country in _vault_copies(wanted, region, catalogue):
+        note = "made by Key Vault itself"
+        found.append(Lies(data="copy of keys and secrets", **_place(name, country, catalogue), note=note))
+    return found + _not_held(portal if Service.PORTAL in services else "", catalogue)
+
+
+def host_whereabouts(host: str, country: str, services: frozenset[Service]) -> Sequence[Lies]:
+    """Return the same for a host: all of it is on the one machine, the backups too."""
+    kinds = {"database": Service.DATABASE, "files": Service.FOLDERS}
+    found = [data for data, service in kinds.items() if service in services]
+    found += ["backups", "logs", "secrets and keys"]
+    return [Lies(data=data, region=host, country=country, note="this machine") for data in found]
+
+
+def _second(wanted: AzurePlacement, region: Region) -> bool:
+    return bool(wanted.storage_in(region).leaves_the_region and region.pair)
+
+
+def _not_held(portal: str, catalogue: Catalogue) -> list[Lies]:
+    """What a residency does not bind, since it is no client's data: it is told all the same."""
+    found = []
+    if portal and (lies := catalogue.find(portal)) is not None:
+        place = _place(lies.name, lies.country, catalogue)
+        found.append(Lies(data="portal", **place, note="public files", held=False))
+    note = "no personal data"
+    return [*found, Lies(data="names and tags", region="", country="", note=note, held=False)]
+
+
+def _place(name: str, country: str, catalogue: Catalogue) -> _Place:
+    known = catalogue.find(name)
+    return {"region": name, "country": country, "geography": known.geography if known else ""}

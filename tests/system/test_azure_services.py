@@ -14,6 +14,7 @@ from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobServiceClient
 
 from tests.support.azure_fleet import REGION, Fleet
+from tests.support.reference import undocumented
 
 _MARKER = "Marker Person of the attachments"
 _STORAGE = "2024-01-01"
@@ -125,9 +126,16 @@ def test_an_exception_of_the_workload_is_seen_and_passes(fleet: Fleet, lesotho: 
     assert fleet.condition("lesotho", "NoExceptions")["reason"] == "Quiet"
 
 
-def test_a_second_look_finds_nothing_to_change(fleet: Fleet, lesotho: dict[str, Any]) -> None:
+def test_a_second_look_finds_nothing_to_change_and_tells_where_everything_lies(
+    fleet: Fleet, lesotho: dict[str, Any]
+) -> None:
     assert lesotho["health"] == "healthy"
-    assert fleet.run("instance", "preview", "lesotho", "--exit-code")["data"]["changes"] == []
+    told = fleet.run("instance", "preview", "lesotho", "--exit-code")["data"]
+    assert told["changes"] == []
+    assert undocumented("instance preview", told) == set()
+    region = fleet.run("instance", "show", "lesotho")["data"]["placement"]
+    lies = {one["data"]: one["region"] for one in told["whereabouts"]}
+    assert {lies[one] for one in ("database", "files", "cache", "site", "keys and secrets")} == {region}
 
 
 def test_a_host_name_of_its_own_waits_for_its_dns_and_is_served_after_the_next_deploy(

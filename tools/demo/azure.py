@@ -49,7 +49,6 @@ def _story(demo: AzureDemo, region: str) -> None:
     _set_up(demo, region)
     chapter("What would be made, and where its data would lie")
     demo.run("tenantry", "spec", "validate")
-    demo.run("tenantry", "region", "show", region)
     demo.run("tenantry", "instance", "preview", NAME)
     chapter("Deployed, and used")
     demo.run("tenantry", "instance", "deploy", NAME, "--reason", "demo")

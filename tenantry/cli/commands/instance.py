@@ -83,7 +83,7 @@ def preview(
 
         return preview_instance(name, exit_code=exit_code, workspace=workspace)
 
-    execute("instance preview", output=output, work=work, table=render.changes)
+    execute("instance preview", output=output, work=work, table=render.previewed)
 
 
 @app.command()

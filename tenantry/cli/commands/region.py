@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from tenantry.cli.options import Output, OutputOption
+from tenantry.cli.render.instances import whereabouts
 from tenantry.cli.render.table import details, table
 from tenantry.cli.run import execute
 from tenantry.result import Result
@@ -118,7 +119,7 @@ def _page(data: Mapping[str, Any]) -> str:
     )
     offered = ("postgresql", "zone_redundancy", "geo_backup")
     pairs = [(one.replace("_", " "), data[one]) for one in (*names, *offered)]
-    lies = table(data["lies"], ["data", "region", "country", "note"])
+    lies = whereabouts(data["lies"])
     return (
         f"{details(pairs)}\n\nWhere the data of an instance lie, unless its spec says otherwise:\n\n{lies}"
         f"\n\nAs of {data['as_of']}."

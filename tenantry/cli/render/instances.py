@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tenantry.cli.render.table import cell, details, table
@@ -15,7 +15,9 @@ __all__ = [
     "log_lines",
     "moved",
     "nothing",
+    "previewed",
     "shown",
+    "whereabouts",
     "written",
 ]
 
@@ -41,6 +43,17 @@ def changes(data: Data) -> str:
     text = table(rows, ["kind", "type", "name", "properties"], empty="no changes")
     where = data.get("subscription")
     return f"subscription {where}\n\n{text}" if where else text
+
+
+def previewed(data: Data) -> str:
+    """List what would be made, and where each thing's data will lie."""
+    return f"{changes(data)}\n\nWhere the data will lie:\n\n{whereabouts(data['whereabouts'])}"
+
+
+def whereabouts(rows: Sequence[Data]) -> str:
+    """List where each kind of data lies; a copy elsewhere has a line of its own."""
+    places = [{**row, "region": row["region"] or "anywhere"} for row in rows]
+    return table(places, ["data", "region", "country", "note"])
 
 
 def deployed(data: Data) -> str:

@@ -87,6 +87,9 @@ FORBIDDEN = {
     "a backup in a pair outside": (
         "azure: {geo_redundant_backup: true}\nresidency: {countries: [NL]}", "outside-residency", "7:31", "IE"
     ),
+    "vaults that are copied into a pair outside": (
+        "azure: {region: westeurope}\nresidency: {countries: [NL]}", "outside-residency", "7:17", "IE"
+    ),
     "files in a pair that is not there": (
         _NO_PAIR + "storage_redundancy: GRS}", "no-pair", "7:52", "ZRS or LRS"
     ),

@@ -124,10 +124,11 @@ def test_a_retention_is_taken_as_it_is_asked_for(load: Callable[[str], InstanceS
         (AZURE + "residency: {countries: [IE]}\n", "outside-residency", "10:12"),
         (AZURE + "azure: {region: uksouth}\nresidency: {countries: [EU]}\n", "outside-residency", "10:17"),
         (
-            AZURE + "residency: {countries: [NL]}\nazure: {storage_redundancy: GRS}\n",
+            AZURE + "residency: {countries: [BR]}\nazure: {region: brazilsouth, storage_redundancy: GRS}\n",
             "outside-residency",
-            "11:29",
+            "11:50",
         ),
+        (AZURE + "residency: {countries: [NL]}\n", "outside-residency", "10:12"),  # its vaults
         (AZURE + "azure: {zone_redundancy: required}\n", "no-zone-redundancy", "10:26"),
         (SPEC + "residency: {countries: [BJ]}\n", "residency-unknown", "10:24"),
     ],

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenantry.config.countries import COUNTRIES
-from tenantry.config.regions import all_regions, catalogue, place_of
+from tenantry.config.regions import all_regions, catalogue, find_region, place_of
+from tenantry.model.profile import Service
 from tenantry.model.regions import Access, CloudName, Region, kilometres
 from tenantry.model.residency import (
     COUNTRY_GROUPS,
@@ -16,6 +17,7 @@ from tenantry.model.residency import (
     breaches,
     countries_of,
     host_breach,
+    host_whereabouts,
     offers,
     whereabouts,
 )
@@ -58,10 +60,73 @@ def test_no_data_of_an_accepted_placement_lie_outside_the_residency(
 ) -> None:
     if breaches(wanted, region, residency, catalogue()):
         return
-    for lies in whereabouts(wanted, region):
-        if lies.region and "Key Vault" not in lies.note:
-            assert lies.region not in residency.exclude_regions
-            assert residency.allows_country(lies.country)
+    held = [one for one in whereabouts(wanted, region, catalogue(), portal="westeurope") if one.held]
+    assert {"database", "files", "keys and secrets", "cache", "site", "logs and metrics"} <= {
+        one.data for one in held
+    }
+    for lies in held:
+        assert lies.region
+        assert lies.region not in residency.exclude_regions
+        assert residency.allows_country(lies.country)
+
+
+def _lying(name: str, **wanted: object) -> dict[str, str]:
+    placement = AzurePlacement(region=name, **wanted)  # type: ignore[arg-type]
+    found = whereabouts(placement, _region(name), catalogue(), portal="westeurope")
+    return {one.data: f"{one.region} {one.country}" for one in found}
+
+
+def test_every_copy_that_a_placement_asks_for_has_its_place() -> None:
+    wanted = {"geo_redundant_backup": True, "storage_redundancy": StorageRedundancy.GRS}
+    plain, copied = _lying("southafricanorth"), _lying("southafricanorth", **wanted)
+    assert {one: copied[one] for one in copied.keys() - plain.keys()} == dict.fromkeys(
+        ("second copy of backups", "second copy of files", "key of second backups"), "southafricawest ZA"
+    )
+    assert plain["copy of keys and secrets"] == "southafricawest ZA"
+    assert plain["portal"] == "westeurope NL"
+
+
+def test_what_a_workload_does_not_need_lies_nowhere() -> None:
+    place = _region("westeurope")
+    found = whereabouts(AzurePlacement(), place, catalogue(), services=frozenset(), portal="westeurope")
+    assert [one.data for one in found] == [
+        *("site", "logs and metrics", "keys and secrets", "copy of keys and secrets", "names and tags")
+    ]
+
+
+def test_what_is_kept_for_days_says_how_many() -> None:
+    placement, place = AzurePlacement(backup_retention_days=14), _region("westeurope")
+    found = whereabouts(placement, place, catalogue(), log_days=90)
+    notes = {one.data: one.note for one in found}
+    assert (notes["backups of the database"], notes["logs and metrics"]) == ("kept 14 days", "kept 90 days")
+
+
+def test_key_vault_copies_to_the_pair_but_from_two_regions() -> None:
+    assert _lying("westeurope")["copy of keys and secrets"] == "northeurope IE"
+    assert _lying("swedencentral")["copy of keys and secrets"] == "swedensouth SE"
+    for name in ("brazilsouth", "westus3", "italynorth"):
+        assert "copy of keys and secrets" not in _lying(name)
+
+
+def test_a_vault_that_would_be_copied_across_the_border_is_refused_and_not_offered() -> None:
+    assert _codes("westeurope", "NL") == [("azure.region", "outside-residency")]
+    assert _codes("westeurope", "NL", "IE") == _codes("westeurope", "EU") == _codes("westeurope") == []
+    assert list(offers(Residency(countries=("NL",)), catalogue())) == []
+    (breach,) = breaches(
+        AzurePlacement(), _region("westeurope"), Residency(exclude_regions=("northeurope",)), catalogue()
+    )
+    assert "northeurope in IE" in breach.message
+    assert breach.hint.startswith("take northeurope out of residency.exclude_regions, or take a region")
+
+
+def test_the_vault_of_a_second_backup_is_copied_too() -> None:
+    # US Gov Virginia's pair is US Gov Texas, whose own pair is another.
+    government, region = catalogue(CloudName.GOVERNMENT), find_region("usgovvirginia")
+    assert region is not None
+    wanted = AzurePlacement(region=region.name, geo_redundant_backup=True)
+    excluded = Residency(exclude_regions=("usgovarizona",))
+    found = breaches(wanted, region, excluded, government)
+    assert [(one.key, "usgovarizona in US" in one.message) for one in found] == [("azure.region", True)]
 
 
 @QUICK
@@ -86,7 +151,7 @@ def test_a_group_stands_for_its_countries() -> None:
 
 def test_the_country_of_the_region_must_be_allowed() -> None:
     assert _codes("westeurope", "IE") == [("azure.region", "outside-residency")]
-    assert _codes("westeurope", "NL") == []
+    assert _codes("southafricanorth", "ZA") == []
 
 
 @pytest.mark.parametrize(("region", "country"), [("westeurope", "NL"), ("eastasia", "HK")])
@@ -94,6 +159,7 @@ def test_a_copy_in_a_pair_across_the_border_leaves_the_country(region: str, coun
     assert _codes(region, country, geo_redundant_backup=True, storage_redundancy=StorageRedundancy.GRS) == [
         ("azure.geo_redundant_backup", "outside-residency"),
         ("azure.storage_redundancy", "outside-residency"),
+        ("azure.region", "outside-residency"),  # its vaults
     ]
 
 
@@ -134,6 +200,12 @@ def test_a_host_must_stand_in_a_country_of_the_residency() -> None:
         "": "residency-unknown",
     }
     assert host_breach(Residency(), "") is None
+
+
+def test_on_a_host_everything_is_on_the_one_machine() -> None:
+    found = host_whereabouts("one", "KE", frozenset({Service.DATABASE}))
+    assert [one.data for one in found] == ["database", "backups", "logs", "secrets and keys"]
+    assert {(one.region, one.country) for one in found} == {("one", "KE")}
 
 
 # Great-circle distances from capitals, as published beside the regions' data; the places here are
