@@ -31,6 +31,7 @@ __all__ = [
     "host_breach",
     "host_whereabouts",
     "offers",
+    "vault_copy",
     "whereabouts",
 ]
 
@@ -86,7 +87,11 @@ class Residency:
 
     def allows(self, region: Region) -> bool:
         """Say whether data may lie in a region."""
-        return region.name not in self.exclude_regions and self.allows_country(region.country)
+        return self.allows_place(region.name, region.country)
+
+    def allows_place(self, region: str, country: str) -> bool:
+        """The same for a region that the catalogue may not have: a few pairs are hidden."""
+        return region not in self.exclude_regions and self.allows_country(country)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +193,7 @@ def _of_vaults(
     if not residency.allows(region):
         return  # told already
     for name, country in _vault_copies(wanted, region, catalogue):
-        if not _place_allowed(name, country, residency):
+        if not residency.allows_place(name, country):
             near = [one.region.name for one in offers(residency, catalogue, near=region.place)][:3]
             excluded = name in residency.exclude_regions
             allow = f"take {name} out of residency.exclude_regions" if excluded else f"allow {country}, too"
@@ -208,8 +213,12 @@ def _vault_copies(wanted: AzurePlacement, region: Region, catalogue: Catalogue) 
     geo = wanted.geo_redundant_backup and region.geo_backup is Offered.YES
     if geo and (pair := catalogue.find(region.pair)) is not None:
         vaults.append(pair)  # it needs a key of its own
-    found = [(one.pair, one.pair_country) for one in vaults if one.pair and one.name not in _VAULTS_STAY]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(copy for one in vaults if (copy := vault_copy(one)) is not None))
+
+
+def vault_copy(region: Region) -> tuple[str, str] | None:
+    """Return region and country of the copy that Key Vault makes of a region's vault; None: none."""
+    return (region.pair, region.pair_country) if region.pair and region.name not in _VAULTS_STAY else None
 
 
 def _of_geo_backup(wanted: AzurePlacement, region: Region, residency: Residency) -> Iterator[Breach]:
@@ -236,12 +245,7 @@ def _of_storage(wanted: AzurePlacement, region: Region, residency: Residency) ->
 
 
 def _pair_allowed(region: Region, residency: Residency) -> bool:
-    return _place_allowed(region.pair, region.pair_country, residency)
-
-
-def _place_allowed(name: str, country: str, residency: Residency) -> bool:
-    """The same for a region that the catalogue may not have: a few pairs are hidden."""
-    return name not in residency.exclude_regions and residency.allows_country(country)
+    return residency.allows_place(region.pair, region.pair_country)
 
 
 def _pair_breach(key: str, region: Region, *, hint: str) -> Breach:
@@ -290,7 +294,7 @@ def offers(
 def _holds(residency: Residency, region: Region, catalogue: Catalogue) -> bool:
     """Say whether an instance with nothing special can be in a region, the copies of its vaults included."""
     copies = _vault_copies(AzurePlacement(region=region.name), region, catalogue)
-    return residency.allows(region) and all(_place_allowed(*one, residency) for one in copies)
+    return residency.allows(region) and all(residency.allows_place(*one) for one in copies)
 
 
 def whereabouts(
@@ -323,6 +327,8 @@ def whereabouts(
     if Service.BLOBS in services:
         found.append(Lies(data="files", **here, note=storage))
         found += [Lies(data="second copy of files", **pair, note=storage)] if _second(wanted, region) else []
+    if Service.FOLDERS in services:
+        found.append(Lies(data="folders", **here, note="of the site"))
     if Service.CACHE in services:
         found.append(Lies(data="cache", **here, note="in memory"))
     found.append(Lies(data="site", **here, note="temporary files, too"))

@@ -135,7 +135,7 @@ def test_a_second_look_finds_nothing_to_change_and_tells_where_everything_lies(
     assert undocumented("instance preview", told) == set()
     region = fleet.run("instance", "show", "lesotho")["data"]["placement"]
     lies = {one["data"]: one["region"] for one in told["whereabouts"]}
-    assert {lies[one] for one in ("database", "files", "cache", "site", "keys and secrets")} == {region}
+    assert {lies[one] for one in ("files", "cache", "site", "keys and secrets")} == {region}
 
 
 def test_a_host_name_of_its_own_waits_for_its_dns_and_is_served_after_the_next_deploy(

@@ -6,22 +6,21 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import Any, Final
 
 from tenantry.components.azure.props import STORAGE_PERCENT, AzureProps, Binding
-from tenantry.config.regions import find_region
 from tenantry.errors import TenantryError, UnavailableError
 from tenantry.model.azure_types import TYPES
 from tenantry.model.profile import Service
 from tenantry.model.spec import InstanceSpec
 from tenantry.model.status import Condition, Truth
-from tenantry.targets.azure import backups, host_name, inventory, measured, probes, way_in
+from tenantry.targets.azure import backups, host_name, inventory, located, measured, probes, way_in
 from tenantry.targets.azure.clients import Clients
 
 __all__ = ["look"]
 
 Seen = tuple[bool, str, str]  # good?, reason, message
-_GLOBAL: Final = frozenset({"", "global"})
 _YOUNG: Final = timedelta(hours=1)  # Azure's first figures come minutes after a resource
 _ENDS_SOON: Final = timedelta(days=30)  # App Service renews 45 days before the end
 # What stays so until somebody makes DNS records, or deploys.
@@ -44,6 +43,8 @@ class _Look:
         self._residency = spec.residency
         self._ca_file = clients.access.cloud.ca_file
         self._now = now
+        self._asking: dict[str, Lock] = {}
+        self._bodies: dict[str, dict[str, Any]] = {}
         self._group = inventory.group_id(props.subscription_id, props.names)
 
     def resources(self) -> Seen:
@@ -162,21 +163,17 @@ class _Look:
         return probes.status_of(url, timeout_seconds=seconds, ca_file=self._ca_file)
 
     def residency(self) -> Seen:
-        """No resource lies outside of the residency, and none elsewhere than the spec says."""
-        listed = inventory.resources(self._arm, self._group)
-        pair = self._props.geo_backup
-        allowed = {self._props.region.name} | ({pair.name} if pair else set())
-        wrong = []
-        for one in listed:
-            place = str(one.get("location") or "").replace(" ", "").lower()
-            region = find_region(place)
-            outside = region is None or not self._residency.allows(region)
-            portal = one["type"].lower() == "microsoft.web/staticsites"  # public files; a few regions have it
-            if place not in _GLOBAL and not portal and (outside or place not in allowed):
-                wrong.append(f"{one['name']} lies in {place}")
+        """Nothing lies outside of the residency, no copy either, and nothing elsewhere than the spec says."""
+        listed, props = inventory.resources(self._arm, self._group), self._props
+        account = server = dict[str, Any]()
+        if props.needs(Service.BLOBS):
+            account = self._get("storage:StorageAccount", props.names.storage)
+        if props.needs(Service.DATABASE):
+            server = self._get("dbforpostgresql:Server", props.names.server)
+        wrong = located.outside(listed, account, server, props=props, residency=self._residency)
         if wrong:
-            return False, "OutsideResidency", "; ".join(sorted(wrong))
-        return True, "Inside", f"all of {len(listed)} resources lie in {', '.join(sorted(allowed))}"
+            return False, "OutsideResidency", "; ".join(wrong)
+        return True, "Inside", located.told(listed, props)
 
     def private(self) -> Seen:
         """Nobody outside reaches the data services."""
@@ -208,7 +205,13 @@ class _Look:
         return well, "Recent" if well else "BackupOld", f"the newest is {_hours(age)} old"
 
     def _get(self, token: str, name: str) -> dict[str, Any]:
-        return self._arm.get(self._id(token, name), TYPES[f"azure-native:{token}"].version) or {}
+        """Return what a resource says of itself, {} for one that is not there; it is asked once per look."""
+        identity = self._id(token, name)
+        with self._asking.setdefault(identity, Lock()):
+            if identity not in self._bodies:
+                version = TYPES[f"azure-native:{token}"].version
+                self._bodies[identity] = self._arm.get(identity, version) or {}
+            return self._bodies[identity]
 
     def _id(self, token: str, name: str) -> str:
         return f"{self._group}/providers/{TYPES[f'azure-native:{token}'].arm_type}/{name}"

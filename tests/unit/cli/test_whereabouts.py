@@ -32,7 +32,7 @@ def test_each_thing_of_an_instance_on_azure_has_region_country_and_geography(tmp
     copied = AzurePlacement(
         geo_redundant_backup=True, backup_retention_days=14, storage_redundancy=StorageRedundancy.GRS
     )
-    told = _told(tmp_path, Service.DATABASE, Service.BLOBS, Service.CACHE, Service.PORTAL, azure=copied)
+    told = _told(tmp_path, *Service, azure=copied)
     vault_copies = [one["region"] for one in told if one["data"] == "copy of keys and secrets"]
     assert vault_copies == ["northeurope", "westeurope"]  # the vault of the second backups has one, too
     found = {
@@ -41,7 +41,7 @@ def test_each_thing_of_an_instance_on_azure_has_region_country_and_geography(tmp
         if one["data"] != "copy of keys and secrets"
     }
     here, pair = ("westeurope", "NL", "Europe"), ("northeurope", "IE", "Europe")
-    mine = ("database", "backups of the database", "files", "cache", "site", "logs and metrics")
+    mine = ("database", "backups of the database", "files", "folders", "cache", "site", "logs and metrics")
     copies = ("second copy of backups", "second copy of files", "key of second backups")
     assert found == {
         **dict.fromkeys((*mine, "keys and secrets", "portal"), here),
