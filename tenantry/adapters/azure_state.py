@@ -10,6 +10,7 @@ import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +26,8 @@ __all__ = ["BlobStore"]
 
 _STORAGE: Final = "https://storage.azure.com"  # in every cloud
 _KEPT: Final = ["deleted", "snapshots", "versions"]
+_LOOKS: Final = ".tenantry-"  # what names begin with that ``check`` writes
+_ABANDONED: Final = timedelta(hours=1)  # then who wrote it was killed before it removed it
 _ROLE: Final = (
     'give the principal the role "Storage Blob Data Contributor" on the container, and let its address in'
 )
@@ -72,6 +75,11 @@ class BlobStore:
     def secrets_provider(self) -> str:
         """The key in the engine's words."""
         return f"azurekeyvault://{self._key.netloc}{self._key.path}"
+
+    @property
+    def remedy(self) -> str:
+        """What the container has besides."""
+        return "put a whole copy in its place: NAME.bak beside it, or the newest under .pulumi/history"
 
     @contextmanager
     def lent(self) -> Iterator[Mapping[str, str]]:
@@ -132,19 +140,21 @@ class BlobStore:
     def check(self) -> None:
         """Write, read and delete a blob of our own, and look whether Azure keeps anything of it.
 
+        Such a blob that an earlier look left, because it was killed, is deleted as well.
+
         Raises:
             UnavailableError: the container cannot be reached, or not worked on.
             RefusedError: what is deleted there is kept, so that no erasure could be true.
         """
         # In a folder of its own: with a hierarchical namespace that would be left.
-        folder = f".tenantry-{uuid.uuid4().hex}"
+        folder = f"{_LOOKS}{uuid.uuid4().hex}"
         name = f"{folder}/look"
         self.write(name, "tenantry looks whether this container can hold its state\n")
         self.read(name)
         self.remove(name)
         with self._told(name):
-            left = list(self._blobs.list_blobs(name_starts_with=folder, include=_KEPT))
-        if left:
+            found = list(self._blobs.list_blobs(name_starts_with=_LOOKS, include=_KEPT))
+        if any(one.name.startswith(folder) for one in found):
             raise RefusedError(
                 f"the account {self._account} keeps what is deleted in {self._container}: an erasure could "
                 "not remove an instance's state",
@@ -153,6 +163,9 @@ class BlobStore:
                 f"{self._account} --enable-delete-retention false --enable-versioning false",
                 code="state-kept",
             )
+        for one in found:
+            if datetime.now(UTC) - one.last_modified > _ABANDONED:
+                self.remove(one.name)
 
     @cached_property
     def _blobs(self) -> Any:
@@ -170,19 +183,22 @@ class BlobStore:
 
     @contextmanager
     def _told(self, name: str) -> Iterator[None]:
-        """Tell Azure's refusals as errors of ours."""
+        """Tell Azure's refusals, and files of the credential that are gone, as errors of ours."""
         from azure.core.exceptions import AzureError
 
         try:
             yield
-        except AzureError as error:
+        except (AzureError, OSError) as error:
             raise self._error(error, name) from None
 
     def _error(self, error: Exception, name: str) -> TenantryError:
         code = _code(error)
+        hint = _HINTS.get(code, "see azure.state in tenantry.yaml, and that the network lets you out")
+        if isinstance(error, OSError):
+            hint = "see that the file is there: the credential's, or what REQUESTS_CA_BUNDLE names"
         return UnavailableError(
             f"{self.where(name)}: {code + ': ' if code else ''}{first_line(error)}",
-            hint=_HINTS.get(code, "see azure.state in tenantry.yaml, and that the network lets you out"),
+            hint=hint,
             code="state-unreachable",
         )
 

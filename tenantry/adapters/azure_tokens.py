@@ -3,11 +3,12 @@
 Its own chain of credentials cannot be told the kind, and asks Microsoft's public login
 about every other login (azidentity has no variable that ends that). It knows the protocol of
 App Service's managed identities, though: an endpoint on loopback, and a header that proves who
-may ask. So tenantry serves that endpoint while the engine runs. No secret of the credential
-reaches the engine; what it gets are tokens, which end by themselves.
+may ask. So tenantry serves that endpoint while the engine runs. For its state the engine needs
+no secret of the credential; what it gets are tokens, which end by themselves.
 
 What the engine starts has its environment: the plugin azure-native looks for a managed identity
-there, where it is to work as one, and asks for Resource Manager.
+there, where it is to work as one, and asks for Resource Manager. Where it is to work with a secret,
+that is in the environment, too (``tenantry.targets.azure.plugin``): the plugin knows no other way.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import json
 import secrets
 import threading
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -57,7 +58,7 @@ def token_endpoint(credential: TokenCredential, resources: Collection[str]) -> I
                 return 400, {"error": "invalid_resource", "error_description": f"no tokens for {asked}"}
             return _token(credential, asked)
 
-    server = ThreadingHTTPServer((_LOOPBACK, 0), _Handler)
+    server = _Server((_LOOPBACK, 0), _Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
@@ -70,6 +71,13 @@ def token_endpoint(credential: TokenCredential, resources: Collection[str]) -> I
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    """Serves the engine. What fails is told by the engine, which then got no token."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Write nothing to standard error: that is the person's."""
 
 
 class _Tokens(BaseHTTPRequestHandler):
@@ -85,23 +93,24 @@ class _Tokens(BaseHTTPRequestHandler):
         """Answer one request."""
         status, body = self.answer()
         content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
+        with suppress(ConnectionError):  # the engine may have ended meanwhile
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is its parent's
         """Log nothing."""
 
 
 def _token(credential: TokenCredential, resource: str) -> tuple[int, dict[str, str]]:
-    """Return a token as App Service's endpoint tells it; the login's refusal as its first line."""
+    """Return a token as App Service's endpoint tells it; why there is none as one line."""
     from azure.core.exceptions import AzureError
 
     try:
         made = credential.get_token(f"{resource}/.default")
-    except AzureError as error:
+    except (AzureError, OSError) as error:  # a token file may be gone meanwhile
         return 400, {"error": "no_token", "error_description": first_line(error)}
     return 200, {
         "access_token": made.token,

@@ -222,8 +222,8 @@ class EngineState:
         return len(found)
 
     def _before(self, stack: str) -> dict[str, Any]:
-        """Return what the checkpoint before the present one had; nothing where that cannot be read."""
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        """Return what the checkpoint before the present one had; nothing where that is not whole."""
+        with contextlib.suppress(ValueError, KeyError, TypeError):
             text = self.store.read(f"{self.checkpoint(stack)}.bak")
             return dict(json.loads(text or "{}")["checkpoint"]["latest"])
         return {}
@@ -275,11 +275,11 @@ class EngineState:
         try:
             text = self.store.read(name)
             document: dict[str, Any] | None = None if text is None else json.loads(text)
-        except (OSError, ValueError) as error:
+        except ValueError as error:
             what = f"{self.store.where(name)}: {type(error).__name__}"
             raise UnavailableError(
                 f"the state of stack {stack} cannot be read: {what}",
-                hint="restore it from a backup of the workspace",
+                hint=self.store.remedy,
                 code="state-unreadable",
             ) from error
         return document

@@ -11,9 +11,11 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Protocol
+
+from tenantry.errors import UnavailableError
 
 __all__ = ["FolderStore", "Store", "named", "write_whole"]
 
@@ -21,7 +23,7 @@ __all__ = ["FolderStore", "Store", "named", "write_whole"]
 class Store(Protocol):
     """The state of one project's stacks. Every method but ``lent`` may be repeated after a kill.
 
-    Each raises UnavailableError where the store cannot be reached or refuses us.
+    Each that looks or writes raises UnavailableError where the store cannot be reached or refuses us.
     """
 
     @property
@@ -32,6 +34,10 @@ class Store(Protocol):
     def secrets_provider(self) -> str:
         """What encrypts the secrets of a new stack, in the engine's words; "passphrase" or a key's URL."""
 
+    @property
+    def remedy(self) -> str:
+        """What a person can do about an object that is there and not whole."""
+
     def lent(self) -> AbstractContextManager[Mapping[str, str]]:
         """Lend the engine what it needs to work on the store: more variables of its environment."""
 
@@ -39,7 +45,7 @@ class Store(Protocol):
         """Say whether there is an object of that name."""
 
     def read(self, name: str) -> str | None:
-        """Return its text, None if it is not there."""
+        """Return its text, None if it is not there. ValueError: it is no text."""
 
     def write(self, name: str, text: str) -> None:
         """Make or replace it."""
@@ -48,7 +54,7 @@ class Store(Protocol):
         """Return the names of what lies in a folder, below its own folders not, sorted."""
 
     def remove(self, name: str) -> None:
-        """Remove it, a folder with all that is in it; what is gone is fine."""
+        """Remove an object, or all that a name stands for that ``having`` returned; what is gone is fine."""
 
     def tidy(self, word: re.Pattern[str]) -> None:
         """Remove what writes left that were cut off, of names (folders' too) with the word."""
@@ -67,6 +73,7 @@ class FolderStore:
     """Files below a folder of this machine; secrets are under the stack's own passphrase."""
 
     secrets_provider = "passphrase"
+    remedy = "restore it from a backup of the workspace"
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -82,40 +89,44 @@ class FolderStore:
 
     def exists(self, name: str) -> bool:
         """Say whether there is such a file."""
-        return (self._folder / name).exists()
+        with self._told(name):
+            return (self._folder / name).exists()
 
     def read(self, name: str) -> str | None:
-        """Return the text of a file. OSError and ValueError: it cannot be read."""
-        try:
+        """Return the text of a file."""
+        with self._told(name), suppress(FileNotFoundError):
             return (self._folder / name).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return None
+        return None
 
     def write(self, name: str, text: str) -> None:
         """Replace a file whole."""
         path = self._folder / name
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_whole(path, text)
+        with self._told(name):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_whole(path, text)
 
     def names(self, folder: str) -> Sequence[str]:
         """Return the files in a folder."""
         top = self._folder / folder
-        files = top.iterdir() if top.is_dir() else ()
-        return sorted(f"{folder}/{path.name}" for path in files if path.is_file())
+        with self._told(folder):
+            files = top.iterdir() if top.is_dir() else ()
+            return sorted(f"{folder}/{path.name}" for path in files if path.is_file())
 
     def remove(self, name: str) -> None:
         """Remove a file, or a folder with what is in it."""
         path = self._folder / name
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        with self._told(name):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
     def tidy(self, word: re.Pattern[str]) -> None:
         """Remove temporary files, the engine's and ours: nobody else writes while a run has the stack."""
-        for path in self._folder.rglob("*.tmp"):
-            if word.search(str(path.relative_to(self._folder))):
-                path.unlink(missing_ok=True)
+        with self._told("."):
+            for path in self._folder.rglob("*.tmp"):
+                if word.search(str(path.relative_to(self._folder))):
+                    path.unlink(missing_ok=True)
 
     def having(self, word: re.Pattern[str]) -> Sequence[str]:
         """Return files and folders."""
@@ -124,6 +135,18 @@ class FolderStore:
     def where(self, name: str) -> str:
         """Return the path."""
         return str(self._folder / name)
+
+    @contextmanager
+    def _told(self, name: str) -> Iterator[None]:
+        """Tell the system's refusals as errors of ours."""
+        try:
+            yield
+        except OSError as error:
+            raise UnavailableError(
+                f"{self.where(name)}: {error.strerror or type(error).__name__}",
+                hint="see that the folder is there, is ours and has room",
+                code="state-unreachable",
+            ) from error
 
 
 def named(top: Path, word: re.Pattern[str]) -> Iterator[Path]:

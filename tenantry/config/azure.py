@@ -148,7 +148,7 @@ AZURE_RECORD: Final = Record(
             "state",
             _STATE,
             "Where a team keeps the engine's state; files in the workspace when left out. "
-            "Do not change it while there are instances.",
+            "While there are instances, change of it only the version of the key.",
         ),
     ),
     model=AzureSettings,

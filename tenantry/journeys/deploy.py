@@ -22,7 +22,10 @@ _ANSWER_SECONDS = 45.0  # the longest that what was started may take to answer
 def preview(
     spec: InstanceSpec, profile: Profile, *, services: Services, new: Callable[[], Instance]
 ) -> Sequence[Change]:
-    """Return what deploy would change. Nothing is recorded and nothing is made."""
+    """Return what deploy would change. Nothing is recorded, and nothing is made that stays.
+
+    The looks before it may write what they then remove, such as an object in a store of the team's.
+    """
     services.target.check(spec, profile)
     found = services.register.find(spec.name)
     instance = found if found is not None and found.erased_at is None else new()

@@ -10,12 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.core.credentials import AccessToken
 
-from tenantry.adapters import tools
+from tenantry.adapters import azure_state, tools
 from tenantry.adapters.azure_state import BlobStore
 from tenantry.adapters.engine import Engine
 from tenantry.adapters.engine_state import EngineState, process_is_dead
@@ -246,6 +248,43 @@ def _vault(team: Team) -> Iterator[_Vault]:
 def test_a_container_that_keeps_nothing_is_taken(team: Team) -> None:
     team.store().check()
     assert not any(name.startswith(".tenantry-") for name in team.blobs())
+
+
+def test_what_a_look_that_was_killed_left_is_removed_once_it_is_old(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team.store().write(".tenantry-0123/look", "x")
+    team.store().check()
+    assert ".tenantry-0123/look" in team.blobs()  # whoever wrote it may be about to read it
+    monkeypatch.setattr(azure_state, "_ABANDONED", timedelta(seconds=-600))
+    team.store().check()
+    assert ".tenantry-0123/look" not in team.blobs()
+
+
+def test_a_token_file_that_is_gone_is_told_by_its_name(team: Team) -> None:
+    class Gone:
+        def get_token(self, *_: str, **__: object) -> AccessToken:
+            raise FileNotFoundError(2, "No such file or directory", "/var/token")
+
+    store = team.store()
+    store._credential = Gone()
+    with pytest.raises(UnavailableError, match="/var/token") as error:
+        store.read("x")
+    assert (error.value.code, "the credential's" in error.value.hint) == ("state-unreachable", True)
+
+
+def test_a_proxy_is_for_what_is_outside_and_gets_into_no_state(workshop: Workshop, stack: str) -> None:
+    engine = Engine(
+        tools.find_engine(),
+        home=workshop.folder / "home",
+        state_folder=workshop.folder / "state",
+        providers={PACKAGE: workshop.port},
+        environment={"HTTPS_PROXY": "http://ada:hunter3@127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"},
+    )
+    assert engine.up(stack, workshop.program(), passphrase="of tests").outputs["size"] == 5
+    written = [one for one in workshop.folder.rglob("*") if one.is_file()]
+    assert any(one.name == f"{stack}.json" for one in written)
+    assert [one for one in written if b"hunter3" in one.read_bytes()] == []
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from tenantry.adapters.engine import Engine
 from tenantry.adapters.engine_store import FolderStore, Store
 from tenantry.adapters.vault import FileVault
 from tenantry.components.azure.tokens import DATA_TOKENS
-from tenantry.errors import Problem, RefusedError, TenantryError
+from tenantry.errors import Problem, RefusedError, TenantryError, UnavailableError
 from tenantry.model.spec import TeamState, Workspace
 from tenantry.ports import Instance
 from tenantry.targets.azure.clients import Clients
@@ -139,7 +139,11 @@ class Engines:
         return []
 
     def _look_at_key(self) -> Sequence[Problem]:
-        """Have the key encrypt and decrypt."""
+        """Have the key encrypt and decrypt.
+
+        Raises:
+            UnavailableError: its vault cannot be reached.
+        """
         assert isinstance(self._team, TeamState)
         key = urlsplit(self._team.key)
         vault, _, suffix = key.netloc.partition(".")
@@ -151,6 +155,8 @@ class Engines:
             made = client.post(f"{key.path}/encrypt", _KEYS, {"alg": "RSA-OAEP-256", "value": sample})
             body = {"alg": "RSA-OAEP-256", "value": made.get("value")}
             same = client.post(f"{key.path}/decrypt", _KEYS, body).get("value") == sample
+        except UnavailableError:
+            raise  # the key was not asked: its hint says what keeps us from it
         except TenantryError as error:
             return [_no_key(error.message)]
         return [] if same else [_no_key("it decrypts to something else")]

@@ -51,9 +51,10 @@ def erase_steps(target: AzureTarget, instance: Instance) -> Sequence[Step]:
     made = values.is_made(instance)
     if made or not engines.place:
         here.append(("remove the stack and its history", purge, lambda _: engines.remove(instance)))
-    if not engines.place:  # a team's key is the team's; what it wrapped goes with the stack
-        passphrase = engines.stack_vault(instance)
-        here.append(("destroy the stack's passphrase", purge, lambda _: passphrase.destroy()))
+    # With a team's state too: it may have been in the workspace before. What a team's key wrapped goes with
+    # the stack; the key is the team's.
+    passphrase = engines.stack_vault(instance)
+    here.append(("destroy the stack's passphrase", purge, lambda _: passphrase.destroy()))
     if not made:
         return here
     return (

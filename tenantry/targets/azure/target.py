@@ -42,7 +42,7 @@ from tenantry.targets.azure import (
     way_in,
 )
 from tenantry.targets.azure.clients import Clients
-from tenantry.targets.azure.plugin import plugin_environment
+from tenantry.targets.azure.plugin import network_environment, plugin_environment
 from tenantry.targets.azure.subscriptions import Subscriptions
 from tenantry.targets.generated import new_password
 from tenantry.targets.machine_checks import check_master_key, check_room
@@ -90,6 +90,7 @@ class AzureTarget:
         mine = [one for one in self.register.instances() if one.host == self.workspace.host_name]
         self.engines.refuse_elsewhere([one for one in mine if one.target == TargetKind.AZURE])
         clients = self.subscriptions.of(self._living(spec.name), spec)
+        network_environment(clients.access)  # what the engine would not take is refused here
         # The names of one that is there are its own; a new one's are drawn when it is recorded.
         preflight.preflight(
             clients.arm,
@@ -426,7 +427,9 @@ class AzureTarget:
     def _engine(self, instance: Instance) -> Iterator[Engine]:
         clients = self.clients(instance)
         with self._native(clients) as providers:
-            more = {} if providers else plugin_environment(clients.access)
+            more = network_environment(clients.access)
+            if not providers:
+                more |= plugin_environment(clients.access)
             engine = self.engines.make(instance, providers, more)
             self._running.append(engine)
             try:

@@ -5,20 +5,27 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from tenantry.adapters.engine_store import FolderStore
+from tenantry.adapters.master_key import create_master_key
 from tenantry.adapters.vault import FileVault
-from tenantry.errors import RefusedError
+from tenantry.errors import RefusedError, UnavailableError
 from tenantry.model.spec import AzureSettings, CloudName, HostSettings, TeamState, Workspace
 from tenantry.ports import Instance
 from tenantry.targets.azure.clients import Clients
 from tenantry.targets.azure.clouds import access
 from tenantry.targets.azure.engines import FACT, Engines
+from tenantry.targets.azure.erasure import erase_steps
 from tests.support.instances import recorded
 from tests.support.sandbox import running_sandbox
 from tests.support.team import Team, make_team
+
+if TYPE_CHECKING:
+    from tenantry.targets.azure.target import AzureTarget
 
 _NAME = ".pulumi/stacks/tenantry/tnexample234.json"
 _INSTANCE = recorded(name="kenya", opaque="tnexample234")
@@ -86,7 +93,7 @@ def test_the_workspace_is_refused_while_an_instances_state_is_in_the_account(
 
 
 def test_what_is_where_it_was_put_is_not_looked_for_elsewhere(tmp_path: Path, team: Team) -> None:
-    team.store().write(_NAME, "{}")
+    team.store().write(_NAME, '{"checkpoint": {"latest": {"secrets_providers": {"type": "cloud"}}}}')
     try:
         engines = _engines(tmp_path, team, state=_settings(team))
         engines.refuse_elsewhere([_recorded(engines)])
@@ -119,6 +126,31 @@ def test_preflight_tells_a_key_that_cannot_be_used(tmp_path: Path, team: Team, k
     (problem,) = look_at_key()
     assert (problem.code, why in problem.message) == ("state-key", True)
     assert "Key Vault Crypto User" in problem.hint
+
+
+def test_a_vault_that_cannot_be_reached_is_told_as_that_and_not_as_a_key_without_rights(
+    tmp_path: Path, team: Team
+) -> None:
+    vault = team.key.partition("/keys/")[0]
+    nowhere = team.key.replace(vault, vault.replace(team.vault, f"{team.vault}-no"))
+    _, look_at_key = _engines(tmp_path, team, state=_settings(team, key=nowhere)).looks()
+    with pytest.raises(UnavailableError) as error:
+        look_at_key()
+    assert (error.value.code, "Crypto User" in error.value.hint) == ("cloud-unreachable", False)
+
+
+def test_an_erasure_destroys_the_passphrase_of_a_stack_that_was_in_the_workspace_before(
+    tmp_path: Path, team: Team
+) -> None:
+    create_master_key(tmp_path / "master.key")
+    (tmp_path / ".tenantry").mkdir()
+    _engines(tmp_path, team, state=None).passphrase(_INSTANCE)
+    engines = _engines(tmp_path, team, state=_settings(team))
+    assert engines.stack_vault(_INSTANCE).names()
+    target = cast("AzureTarget", SimpleNamespace(engines=engines, vault=engines._vault))
+    for _, _, act in erase_steps(target, _INSTANCE):
+        act(lambda _: None)
+    assert not engines.stack_vault(_INSTANCE).names()
 
 
 def test_without_a_team_preflight_looks_at_nothing_more(tmp_path: Path, team: Team) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tenantry.errors import UnavailableError
+from tenantry.errors import SpecError, UnavailableError
 from tenantry.model.spec import CloudName, CredentialKind
 from tenantry.targets.azure.clouds import CLOUDS, Access
-from tenantry.targets.azure.plugin import plugin_environment
+from tenantry.targets.azure.plugin import network_environment, plugin_environment
 
 
 def _access(credential: CredentialKind, **more: Any) -> Access:
@@ -73,3 +73,64 @@ def test_a_cloud_of_its_own_is_found_by_its_metadata() -> None:
 def test_a_secret_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError):
         plugin_environment(_access(CredentialKind.SECRET, client_secret_file=tmp_path / "none"))
+
+
+_OUT = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+
+
+@pytest.fixture
+def outside(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment that says nothing of the way out."""
+    for name in (*_OUT, *map(str.lower, _OUT)):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def test_the_engine_gets_out_as_our_own_requests_do(outside: pytest.MonkeyPatch) -> None:
+    access = _access(CredentialKind.MANAGED_IDENTITY)
+    assert network_environment(access) == {}
+    for name, value in (
+        ("HTTPS_PROXY", "http://upper.example.org"),
+        ("https_proxy", "http://ada:p%23w@proxy.example.org:3128"),
+        ("no_proxy", "localhost,.example.org"),
+        ("SSL_CERT_FILE", "/etc/ssl/some.pem"),
+        ("REQUESTS_CA_BUNDLE", "/etc/ssl/ours.pem"),
+    ):
+        outside.setenv(name, value)
+    assert network_environment(access) == {
+        "HTTPS_PROXY": "http://ada:p%23w@proxy.example.org:3128",
+        "NO_PROXY": "localhost,.example.org",
+        "SSL_CERT_FILE": "/etc/ssl/ours.pem",
+    }
+
+
+def test_authorities_in_a_folder_are_told_as_a_folder(outside: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    outside.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
+    found = network_environment(_access(CredentialKind.MANAGED_IDENTITY))
+    assert found == {"SSL_CERT_DIR": str(tmp_path)}
+
+
+def test_a_cloud_with_authorities_of_its_own_is_reached_without_a_proxy(outside: pytest.MonkeyPatch) -> None:
+    outside.setenv("HTTPS_PROXY", "http://proxy.example.org")
+    outside.setenv("REQUESTS_CA_BUNDLE", "/etc/ssl/ours.pem")
+    access = _access(CredentialKind.MANAGED_IDENTITY)
+    own = dataclasses.replace(access, cloud=dataclasses.replace(access.cloud, ca_file=Path("/ca.pem")))
+    assert network_environment(own) == {}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "http://ada:hunter2 @proxy",
+        "http://ada:hunter2%zz@proxy",
+        "http://ada:hunter2#@proxy:1",
+        "ftp://hunter2",
+    ],
+)
+def test_a_proxy_that_the_engine_would_tell_with_its_password_is_refused_without(
+    outside: pytest.MonkeyPatch, value: str
+) -> None:
+    outside.setenv("HTTPS_PROXY", value)
+    with pytest.raises(SpecError, match="HTTPS_PROXY") as refused:
+        network_environment(_access(CredentialKind.MANAGED_IDENTITY))
+    assert "hunter2" not in f"{refused.value.message} {refused.value.hint}"

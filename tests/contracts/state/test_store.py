@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tenantry.adapters.engine_store import FolderStore, Store
+from tenantry.errors import UnavailableError
 from tests.support.sandbox import running_sandbox
 from tests.support.team import Team, make_team
 
@@ -95,6 +97,29 @@ def test_all_that_carries_a_name_is_found_and_can_be_removed(store: Store, stack
         store.remove(name)
     assert list(store.having(_word(stack))) == []
     assert all(store.exists(name) for name in others)
+
+
+@pytest.fixture(params=["folder", "blobs"])
+def unreachable(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """A store whose folder is a file, or whose container is not there."""
+    if request.param == "folder":
+        (tmp_path / "file").touch()
+        return FolderStore(tmp_path / "file")
+    team: Team = request.getfixturevalue("team")
+    return team.store(container="nowhere")
+
+
+@pytest.mark.parametrize(
+    "act",
+    [lambda store: store.read("a"), lambda store: store.write("a", "b"), lambda store: store.remove("a")],
+    ids=["read", "write", "remove"],
+)
+def test_a_store_that_cannot_be_worked_on_is_told_with_where_and_what_to_do(
+    unreachable: Store, act: Callable[[Store], object]
+) -> None:
+    with pytest.raises(UnavailableError, match=re.escape(unreachable.where("a"))) as error:
+        act(unreachable)
+    assert error.value.hint
 
 
 def test_tidying_takes_what_a_cut_off_write_left_and_nothing_else(store: Store, stack: str) -> None:

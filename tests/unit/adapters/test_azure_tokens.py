@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
+import struct
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 from azure.core.credentials import AccessToken
@@ -22,11 +25,11 @@ _STORAGE = "https://storage.azure.com"
 class _Login:
     """A credential that says what it was asked for."""
 
-    refuses = False
+    refuses: Exception | None = None
 
     def get_token(self, *scopes: str, **_: Any) -> AccessToken:
-        if self.refuses:
-            raise ClientAuthenticationError("AADSTS7000222: the secret has expired\nTrace ID: 1")
+        if self.refuses is not None:
+            raise self.refuses
         return AccessToken(f"token for {scopes[0]}", 1_900_000_000)
 
 
@@ -81,9 +84,48 @@ def test_the_plugin_that_the_engine_starts_gets_one_for_resource_manager(
 
 
 def test_a_refusal_of_the_login_is_told_by_its_first_line(lent: Mapping[str, str], login: _Login) -> None:
-    login.refuses = True
+    login.refuses = ClientAuthenticationError("AADSTS7000222: the secret has expired\nTrace ID: 1")
     status, body = _ask(lent, _STORAGE)
     assert (status, body["error_description"]) == (400, "AADSTS7000222: the secret has expired")
+
+
+def test_a_token_file_that_is_gone_is_told_to_the_engine_and_not_on_our_errors(
+    lent: Mapping[str, str], login: _Login, capfd: pytest.CaptureFixture[str]
+) -> None:
+    login.refuses = FileNotFoundError(2, "No such file or directory", "/var/token")
+    status, body = _ask(lent, _STORAGE)
+    assert (status, "/var/token" in body["error_description"]) == (400, True)
+    assert capfd.readouterr().err == ""
+
+
+class _SlowLogin(_Login):
+    """Gives its token when it is let."""
+
+    def __init__(self) -> None:
+        self.asked, self.let = threading.Event(), threading.Event()
+
+    def get_token(self, *scopes: str, **_: Any) -> AccessToken:
+        self.asked.set()
+        assert self.let.wait(20)
+        return super().get_token(*scopes)
+
+
+def test_an_engine_that_went_away_is_none_of_our_errors(capfd: pytest.CaptureFixture[str]) -> None:
+    login = _SlowLogin()
+    with token_endpoint(login, [_STORAGE]) as lent:
+        place = urlsplit(lent["IDENTITY_ENDPOINT"])
+        with socket.create_connection((place.hostname, place.port)) as engine:
+            known = f"X-IDENTITY-HEADER: {lent['IDENTITY_HEADER']}"
+            engine.sendall(f"GET {place.path}?resource={_STORAGE} HTTP/1.0\r\n{known}\r\n\r\n".encode())
+            assert login.asked.wait(20)
+            # Reset, not merely closed: what is written to it then fails.
+            engine.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        handlers = [one for one in threading.enumerate() if "process_request" in one.name]
+        assert handlers
+        login.let.set()
+        for one in handlers:
+            one.join(20)
+    assert capfd.readouterr().err == ""
 
 
 def test_it_ends_with_the_run(login: _Login) -> None:
