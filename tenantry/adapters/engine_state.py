@@ -121,6 +121,10 @@ class EngineState:
         if not set(told.splitlines()) <= set(found.splitlines()):
             write_whole(path, told)
 
+    def has_half_made(self, stack: str) -> bool:
+        """Say whether the making of a resource failed that is there all the same, to be finished."""
+        return any(raw.get("initErrors") for raw in self._latest(stack).get("resources") or [])
+
     def resources(self, stack: str) -> list[Resource]:
         """Return the stack's resources, without the stack itself and the engine's providers."""
         found = []

@@ -29,6 +29,7 @@ _NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "policy": ("type",),
     "disabled": ("subscription",),
     "code": ("code", "type"),
+    "fail": ("code", "type"),
     "list": (),
     "clear": (),
 }
@@ -75,7 +76,7 @@ def fault_request(kind: str, values: Sequence[str], *, match: str) -> tuple[str,
 
 def _fault_values(kind: str, told: Mapping[str, str]) -> dict[str, Any]:
     """Return what the sandbox is told of a fault."""
-    if kind == "code":
+    if kind in {"code", "fail"}:
         return {"value": _code(told["code"]), "type_": told["type"], "count": 1}
     found: dict[str, Any] = {"count": _number(told["count"], least=1)} if "count" in told else {}
     match kind:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -24,7 +22,7 @@ from tenantry.sandbox.kinds import ArmFault
 from tenantry.sandbox.metadata import metadata
 from tenantry.sandbox.operations import Operations
 from tenantry.sandbox.parts.notes import segment
-from tenantry.sandbox.requests import Call
+from tenantry.sandbox.requests import Call, body_of
 from tenantry.sandbox.watch.alert_list import AlertList
 from tenantry.sandbox.watch.metrics import Metrics
 
@@ -82,7 +80,7 @@ class ResourceManager:
             method=request.method,
             path=path,
             version=version,
-            body=_json(raw),
+            body=body_of(raw),
             query=dict(request.query_params),
             headers={name.lower(): value for name, value in request.headers.items()},
         )
@@ -131,14 +129,3 @@ class ResourceManager:
         if operation.answer is not None:
             return Answer(200, operation.answer)
         return Answer(204 if operation.method == "DELETE" else 200, None)
-
-
-def _json(raw: bytes) -> Any:
-    if not raw.strip():
-        return None
-    try:
-        return json.loads(raw)
-    except ValueError:
-        raise ArmFault(
-            400, "InvalidRequestContent", "The request content was invalid and could not be deserialized."
-        ) from None

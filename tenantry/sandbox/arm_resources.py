@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Mapping
 
 from tenantry.sandbox import activity, ids, locks, quotas
@@ -20,6 +21,7 @@ from tenantry.sandbox.turns import Turns
 
 __all__ = ["Resources"]
 
+_LOOK = 0.05  # seconds between two looks for what is still being made in a group that goes
 _DONE = frozenset({"Succeeded", "Failed", "Canceled"})
 
 
@@ -65,6 +67,7 @@ class Resources:
         turn = self._turns.take(target.id)
         handed_over = False
         try:
+            self._check_around(target)  # again: what is around may have gone while this waited
             old = self._cloud.find(target.id)
             if old is None and call.method == "PATCH":
                 self.reading.existing(target.id)
@@ -102,16 +105,18 @@ class Resources:
 
     def _is_slow(self, method: str, type_: str, style: Style) -> bool:
         slow = self._faults.holds("slow", method=method, type_=type_) or self._faults.pace(method, type_)
-        stuck = self._faults.holds("stuck", method=method, type_=type_)
-        return style.put is Way.BODY and bool(slow or stuck)
+        others = (self._faults.holds(kind, method=method, type_=type_) for kind in ("stuck", "fail"))
+        return style.put is Way.BODY and bool(slow or any(others))
 
     def _slow_work(self, method: str, new: Resource, old: Resource | None, style: Style) -> None:
         self._faults.delay(method, new.type, new=old is None)
-        self._work(new, old, style)
+        self._work(new, old, style, accepted=method)
 
-    def _work(self, new: Resource, old: Resource | None, style: Style) -> None:
+    def _work(self, new: Resource, old: Resource | None, style: Style, *, accepted: str = "") -> None:
         kind = self._cloud.kind(new.type)
         try:
+            if accepted:
+                self._faults.fail(accepted, new.type)
             kind.put(self._cloud, new, old)
         except BaseException:
             if (
@@ -201,6 +206,7 @@ class Resources:
     def _slow_remove(self, found: Resource, query: Mapping[str, str]) -> None:
         self._faults.delay("DELETE", found.type)
         try:
+            self._faults.fail("DELETE", found.type)
             self.remove(found, query=query)
         except BaseException:
             if style_of(found.type).state and (kept := self._cloud.find(found.id)) is not None:
@@ -220,8 +226,15 @@ class Resources:
             kind.purge(self._cloud, resource.location, resource.id)
 
     def _empty(self, group: Resource) -> None:
-        """Delete all members, the newest first; who is in use waits until its user is gone."""
-        while members := self._members(group):
+        """Delete all members, the newest first; who is in use waits until its user is gone.
+
+        Azure looks whether each is gone and goes on with what a write made anew
+        that was accepted before: so does this, as long as somebody works in the group.
+        """
+        while (members := self._members(group)) or self._turns.busy_below(group.id):
+            if not members:
+                time.sleep(_LOOK)
+                continue
             refused: ArmFault | None = None
             left = len(members)
             for one in members:

@@ -11,12 +11,14 @@ from tenantry.config.regions import catalogue
 from tenantry.sandbox.arm_deleted import LISTS
 from tenantry.sandbox.cloud import SandboxCloud
 from tenantry.sandbox.faults import same
+from tenantry.sandbox.styles import Way, style_of
 
 __all__ = ["Refused", "look_up"]
 
 _SERVER: Final = "Microsoft.DBforPostgreSQL/flexibleServers"
 # What was deleted is purged by a POST to a path of its own.
 _PURGED: Final = tuple(f"{one.partition('/')[0]}/locations/{kept}/purge" for one, kept in LISTS.items())
+_WRITES: Final = ("PUT", "PATCH", "DELETE")
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -44,8 +46,9 @@ def look_up(cloud: SandboxCloud, body: dict[str, Any]) -> None:
             _type(cloud, value)
         case "code":
             _type(cloud, str(body["type_"]), *_PURGED)
-            if (method := str(body.get("match", ""))).upper() not in {"", *_METHODS}:
-                _known(method, _METHODS, "method of HTTP", "such as PUT")
+            _method(str(body.get("match", "")), _METHODS, "method of HTTP")
+        case "fail":
+            _long(cloud, str(body["type_"]), str(body.get("match", "")))
     if match := str(body.get("match", "")):
         _request(cloud, match)
 
@@ -59,6 +62,25 @@ def _type(cloud: SandboxCloud, name: str, *more: str) -> None:
     types = [*cloud.known_types(), *more]
     if not any(same(name, one) for one in types):
         _known(name, _names(types), "type of the sandbox", "such as vaults, or Microsoft.KeyVault/vaults")
+
+
+def _long(cloud: SandboxCloud, name: str, method: str) -> None:
+    """Ask for writes that go on after they were accepted: others are refused, or done, at once."""
+    _type(cloud, name)
+    _method(method, _WRITES, "write that can go on after its answer")
+    styles = [style_of(one) for one in cloud.known_types() if same(name, one)]
+    ways = [one.delete if method.upper() == "DELETE" else one.put for one in styles]
+    if all(way is Way.AT_ONCE for way in ways):
+        written = method.upper() or "PUT"
+        raise Refused(
+            f"a {written} of {shorten(name)} ends with its answer",
+            f"tenantry sandbox faults code CODE {shorten(name)} --match {written}",
+        )
+
+
+def _method(name: str, known: Iterable[str], what: str) -> None:
+    if name.upper() not in {"", *known}:
+        _known(name, known, what, "such as PUT")
 
 
 def _request(cloud: SandboxCloud, text: str) -> None:

@@ -27,7 +27,7 @@ class Fault:
     id: str
     kind: str
     value: str = ""  # status, seconds, type, region or code
-    type: str = ""  # of kind "code"; of kind "disk" the server's name
+    type: str = ""  # of kinds "code" and "fail"; of kind "disk" the server's name
     left: int = -1  # times; -1: until it is cleared
     match: str = ""  # only requests with this method, or with this in their type
 
@@ -36,7 +36,7 @@ class Fault:
         wanted = self.match.lower()
         if self.kind in {"stuck", "policy"} and not same(self.value, type_):
             return False
-        if self.kind == "code":
+        if self.kind in {"code", "fail"}:
             return same(self.type, type_) and method.lower() == (wanted or "put")
         return not wanted or wanted == method.lower() or same(wanted, type_)
 
@@ -117,8 +117,7 @@ class Faults:
         if (one := self.take("error", method=method, type_=type_)) is not None:
             return fault_answer(ArmFault(int(one.value), "InternalServerError", "Rehearsed.")).response()
         if (one := self.take("code", method=method, type_=type_)) is not None:
-            said = f"Rehearsed: {one.value} for {type_}."
-            return fault_answer(ArmFault(_STATUS.get(one.value, 409), one.value, said)).response()
+            return fault_answer(_rehearsed(one.value, type_)).response()
         return None
 
     def pace(self, method: str, type_: str, *, new: bool = False) -> float:
@@ -145,6 +144,11 @@ class Faults:
             ):
                 self.changed.wait(1.0)
 
+    def fail(self, method: str, type_: str) -> None:
+        """Raise what an operation ends with that was accepted, if one is to fail."""
+        if (one := self.take("fail", method=method, type_=type_)) is not None:
+            raise _rehearsed(one.value, type_)
+
     def release(self) -> None:
         """Let nobody wait any more: the server ends."""
         with self.changed:
@@ -169,6 +173,10 @@ class Faults:
             if not fault.left:
                 del self._faults[name]
         return fault
+
+
+def _rehearsed(code: str, type_: str) -> ArmFault:
+    return ArmFault(_STATUS.get(code, 409), code, f"Rehearsed: {code} for {type_}.")
 
 
 # The status that Azure answers a code with; 409 where none is listed.

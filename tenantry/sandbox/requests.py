@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,7 @@ from tenantry.sandbox.cloud import SandboxCloud
 from tenantry.sandbox.ids import Target
 from tenantry.sandbox.kinds import ArmFault, Resource
 
-__all__ = ["Call", "check_location", "compose", "etag"]
+__all__ = ["Call", "body_of", "check_location", "compose", "etag"]
 
 _ANYWHERE = frozenset({"global"})
 # What a client sends back of an earlier answer, and Azure takes no notice of.
@@ -30,6 +31,18 @@ class Call:
     body: Any = None
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def body_of(raw: bytes) -> Any:
+    """Return a request's JSON, None of an empty one. ArmFault 400 when it is none."""
+    if not raw.strip():
+        return None
+    try:
+        return json.loads(raw)
+    except ValueError:
+        raise ArmFault(
+            400, "InvalidRequestContent", "The request content was invalid and could not be deserialized."
+        ) from None
 
 
 def compose(

@@ -19,6 +19,7 @@ from tenantry.sandbox.arm import ResourceManager
 from tenantry.sandbox.cloud import SandboxCloud
 from tenantry.sandbox.control import Control
 from tenantry.sandbox.faults import Faults
+from tenantry.sandbox.graph import Graph
 from tenantry.sandbox.kinds import ArmFault, Handler
 from tenantry.sandbox.login import Login
 
@@ -40,6 +41,7 @@ class Server:
         self._requests: Counter[str] = Counter()
         self._handlers: dict[str, Handler] = {
             f"management.{end}": self.arm,
+            f"graph.{end}": Graph(cloud),
             f"login.{end}": Login(cloud.identity, cloud.tokens),
             self._control: Control(
                 cloud, faults, self.arm.operations, requests=self._requests, key=control_key

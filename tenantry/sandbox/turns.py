@@ -45,6 +45,12 @@ class Turns:
         """Say whether somebody works on a resource."""
         return self._turn(resource_id).locked()
 
+    def busy_below(self, resource_id: str) -> bool:
+        """Say whether somebody works on anything below a resource."""
+        start = ids.key(resource_id) + "/"
+        with self._lock:
+            return any(turn.locked() for key, turn in self._turns.items() if key.startswith(start))
+
     @staticmethod
     def ending(turn: threading.Lock, work: Callable[[], None]) -> None:
         """Do the last work of a turn that was handed over."""

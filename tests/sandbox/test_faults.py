@@ -20,6 +20,8 @@ UNKNOWN = {
     "stuck Microsoft.KeyVault/valts": "did you mean Microsoft.KeyVault/vaults?",
     "policy flexibleServer": "did you mean flexibleServers?",
     "code SkuNotAvailable toys": "such as vaults",
+    "fail Conflict valts": "did you mean vaults?",
+    "fail Conflict Microsoft.Web/sites": "faults code CODE Microsoft.Web/sites --match PUT",
 }
 
 
@@ -80,6 +82,7 @@ def test_a_server_that_is_not_there_is_refused_with_the_nearest_that_is(ask: Ask
         ("policy vaults", ""),
         ("stuck microsoft.keyvault/vaults", ""),
         ("code MethodNotAllowed deletedVaults/purge", "POST"),
+        ("fail Conflict flexibleServers", "delete"),
         ("throttle 3", "put"),
         ("throttle 3", "vaults"),
         ("error 599 1", "Microsoft.Web/sites"),

@@ -14,11 +14,14 @@ from tests.support.people import wait_until
 
 _ROLES = "2022-04-01"
 _SERVER = "Microsoft.DBforPostgreSQL/flexibleServers"
+# The server's creation is accepted, and its operation fails: the server stays half made.
+_HALF_MADE = ("InternalServerError", _SERVER, "internal-server-error")
 # Codes of the facts about provisioning; the next PUT of the type is refused with them.
 # Each type needs the one before it, so that a refused run cannot have made the next.
 _REFUSED = (
     ("VaultAlreadyExists", "Microsoft.KeyVault/vaults", "vault-already-exists"),
     ("LocationIsOfferRestricted", _SERVER, "location-is-offer-restricted"),
+    _HALF_MADE,
     ("MissingSubscriptionRegistration", "Microsoft.Web/sites/config", "missing-subscription-registration"),
 )
 # The other codes, which the engine's adapter and the remedies treat alike.
@@ -60,8 +63,9 @@ def test_every_refusal_names_its_code_and_a_remedy_and_the_next_run_goes_on(
     fleet.new(name)
     deploy = ("instance", "deploy", name, "--reason", "a test")
     seen = {}
-    for code, type_, ours in refused:
-        fleet.sandbox.faults("code", code, type_)
+    for one in refused:
+        code, type_, ours = one
+        fleet.sandbox.faults("fail" if one is _HALF_MADE else "code", code, type_)
         answer = fleet.run(*deploy, expect=1)
         fleet.sandbox.faults("clear")
         problem = answer["problems"][0]
@@ -72,6 +76,8 @@ def test_every_refusal_names_its_code_and_a_remedy_and_the_next_run_goes_on(
     row = fleet.run(*deploy)["data"]["instances"][0]
     assert (row["outcome"], row["health"]) == ("done", "healthy")
     assert fleet.run("instance", "preview", name, "--exit-code")["data"]["changes"] == []
+    servers = f"{fleet.group(name)}/providers/{_SERVER}"
+    assert len(fleet.sandbox.arm().list(servers, "2025-08-01")) == 1
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +178,7 @@ def test_a_quota_without_room_refuses_before_anything_is_made(fleet: Fleet) -> N
     answer = fleet.run("instance", "deploy", "malawi", "--reason", "a test", expect=69)
     fleet.sandbox.faults("clear")
     assert {one["code"] for one in answer["problems"]} == {"quota-exceeded"}
+    assert _groups(fleet, "malawi") == []
 
 
 def test_a_principal_that_lacks_rights_is_told_the_roles_before_anything_is_made(fleet: Fleet) -> None:
@@ -190,6 +197,7 @@ def test_a_principal_that_lacks_rights_is_told_the_roles_before_anything_is_made
         assert problem["code"] == "no-right"
         assert "locks/write" in problem["message"]
         assert "User Access Administrator" in problem["hint"]
+        assert _groups(fleet, "angola") == []
     finally:
         arm.put(owner["id"], _ROLES, {"properties": _same(owner)})
         arm.delete(other["id"], _ROLES)
@@ -204,4 +212,7 @@ def test_a_region_without_capacity_refuses_before_anything_is_made(fleet: Fleet)
     fleet.sandbox.faults("capacity", REGION)
     answer = fleet.run("instance", "deploy", "benin", "--reason", "a test", expect=1)
     fleet.sandbox.faults("clear")
-    assert answer["problems"][0]["hint"]
+    (problem,) = answer["problems"]
+    assert problem["code"] == "allocation-failed"
+    assert problem["hint"]
+    assert _groups(fleet, "benin") == []

@@ -125,6 +125,7 @@ def faults(
     policy TYPE          a policy forbids this type
     disabled ID          this subscription is disabled: nothing is made or changed in it
     code CODE TYPE       the next PUT (or method of --match) of this type is refused with this code
+    fail CODE TYPE       the next one is accepted, and its operation ends with this code
     list, clear          show what holds; end it
 
     \b

@@ -63,7 +63,8 @@ class FlexibleServers(Kind):
     def admit(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
         """Refuse what Azure refuses; the password is taken out of the body here, for good."""
         rules.check_server(new)
-        if old is None:
+        if old is None or self.note(cloud, new.id) is None:  # there is none yet, or its creation failed
+            rules.check_region(new)
             rules.check_create(new)
             if self._revives(new):
                 self._dropped(cloud, new)
@@ -79,7 +80,7 @@ class FlexibleServers(Kind):
     def put(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
         """Make or revive the cluster, or change the one that is there."""
         note = self.note(cloud, new.id)
-        revives = note is None and self._revives(new)
+        begins, revives = note is None, note is None and self._revives(new)
         rules.fill_in(new, old)
         if not key_is_usable(cloud, new):
             raise ArmFault(400, "CMKKeyNotUsable", "The key named by dataEncryption cannot be used.")
@@ -98,7 +99,7 @@ class FlexibleServers(Kind):
             cloud.remember(_PASSWORDS + tidy(new.id), None)
         self._open(cloud, new.id, new.name, note)
         self._describe(cloud, new, note)
-        if old is None:
+        if begins:
             cloud.save(new)
             self.sync_databases(cloud, new)
             for name in self._settings:

@@ -7,7 +7,7 @@ from typing import Any
 from tenantry.model.regions import Access, Offered, Region
 from tenantry.sandbox import quotas
 
-__all__ = ["capability"]
+__all__ = ["capability", "is_restricted"]
 
 _VERSIONS = ("15", "16", "17", "18")
 _SIZES = {
@@ -32,9 +32,14 @@ _DISKS = (
 )
 
 
+def is_restricted(region: Region) -> bool:
+    """Say whether a subscription that was not let in may have no server there."""
+    return region.postgresql is Offered.NO or region.access is not Access.OPEN
+
+
 def capability(region: Region) -> dict[str, Any]:
     """Return the one capability that Azure tells of a region."""
-    restricted = region.postgresql is Offered.NO or region.access is not Access.OPEN
+    restricted = is_restricted(region)
     zonal = region.zone_redundancy is Offered.YES
     copied = region.geo_backup is Offered.YES
     told = {

@@ -6,10 +6,21 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from tenantry.config.regions import catalogue
 from tenantry.sandbox.kinds import ArmFault, Resource
 from tenantry.sandbox.parts.notes import same
+from tenantry.sandbox.parts.postgres_offers import is_restricted
 
-__all__ = ["REVIVE", "SERVER", "check_create", "check_password", "check_server", "check_update", "fill_in"]
+__all__ = [
+    "REVIVE",
+    "SERVER",
+    "check_create",
+    "check_password",
+    "check_region",
+    "check_server",
+    "check_update",
+    "fill_in",
+]
 
 SERVER = "Microsoft.DBforPostgreSQL/flexibleServers"
 REVIVE = "revivedropped"
@@ -63,6 +74,17 @@ def check_server(new: Resource) -> None:
     days = (properties.get("backup") or {}).get("backupRetentionDays")
     if days is not None and days not in _RETENTION:
         raise ArmFault(400, "ParameterOutOfRange", "Backup retention should be between 7 and 35 days.")
+
+
+def check_region(new: Resource) -> None:
+    """Refuse a new server where a subscription may have none."""
+    region = catalogue().find(new.location)
+    if region is not None and is_restricted(region):
+        raise ArmFault(
+            400,
+            "LocationIsOfferRestricted",
+            "Subscriptions are restricted from provisioning in this region.",
+        )
 
 
 def check_create(new: Resource) -> None:

@@ -51,7 +51,7 @@ class Workspaces(Kind):
     def put(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
         """Make or recover it."""
         before: dict[str, Any] = dict(old.properties) if old is not None else {}
-        kept = self._kept(cloud, new.id) if old is None else None
+        kept = self._kept(cloud, new.id)
         if kept is not None:
             before = kept["body"]["properties"]
             cloud.remember(_DELETED + ids.key(new.id), None)

@@ -145,7 +145,7 @@ class AzureTarget:
                 azure_program(props),
                 passphrase=new_password() if new else self.engines.passphrase(request.instance),
                 on_event=on_event,
-                refresh=not new,
+                refresh=not new and not engine.has_half_made(request.instance.opaque),
             )
         return _real(changes)
 
@@ -174,7 +174,8 @@ class AzureTarget:
                     passphrase=self.engines.passphrase(instance),
                     on_event=on_event,
                     # What it has just made may not be seen yet; its state knows.
-                    refresh=first,
+                    # A look would take what is half made for whole.
+                    refresh=first and not engine.has_half_made(instance.opaque),
                     adopt=partial(_find_made, clients),
                 ),
                 lease=lease,

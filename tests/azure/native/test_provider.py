@@ -156,8 +156,13 @@ def test_a_create_that_failed_half_way_is_kept_and_finished_by_the_next_run(worl
     world.manager.fails.add(_ACCOUNT)
     with pytest.raises(TenantryError, match="it broke in the middle"):
         world.up(_program())
+    assert world.engine.has_half_made("one")
     world.manager.fails.clear()
-    assert world.up(_program())["account"] is not ChangeKind.CREATE
+    world.manager.sent.clear()
+    result = world.engine.up("one", _program(), passphrase=_PASSPHRASE, refresh=False)
+    assert {one.name: one.kind for one in result.changes}["account"] is ChangeKind.UPDATE
+    assert [path for method, path, _ in world.manager.sent if method == "PUT"] == [_ACCOUNT]
+    assert not world.engine.has_half_made("one")
 
 
 def test_a_password_is_nowhere_in_the_state(world: World) -> None:
