@@ -23,18 +23,21 @@ def check_specs(names: Sequence[str], *, workspace: Path | None) -> Result:
     chosen = names or sorted(path.stem for path in wiring.workspace.specs.glob("*.yaml"))
     rows: list[dict[str, Any]] = []
     errors: list[TenantryError] = []
+    warnings: list[Problem] = []
     for name in chosen:
         found = _errors_of(name, wiring)
+        told = [] if found else wiring.cautions(*wiring.spec(name))
         count = sum(len(error.problems) for error in found)
-        rows.append({"name": name, "valid": not found, "problems": count})
+        rows.append({"name": name, "valid": not found, "problems": count, "warnings": len(told)})
         errors += found
+        warnings += told
     if not names and (passed_over := list(misnamed(wiring.workspace))):
         errors.append(SpecError(problems=passed_over))
     return Result(
         command="spec validate",
         data={"specs": rows},
         outcome=Outcome.ERROR if errors else Outcome.OK,
-        problems=tuple(problem for error in errors for problem in error.problems),
+        problems=(*(problem for error in errors for problem in error.problems), *warnings),
         exit_code=_exit_code(errors),
     )
 

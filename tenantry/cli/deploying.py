@@ -53,6 +53,7 @@ def preview_instance(name: str, *, exit_code: bool, workspace: Path | None) -> R
             "whereabouts": whereabouts_of(spec, profile, wiring.workspace),
         },
         outcome=Outcome.NO if found and exit_code else Outcome.OK,
+        problems=wiring.cautions(spec, profile),
         exit_code=1 if found and exit_code else 0,
     )
 
@@ -117,6 +118,7 @@ def _deploy_here(name: str, *, wiring: Wiring, reason: str) -> Result:
         command="instance deploy",
         data={"instances": [row]},
         outcome=Outcome.OK if well else Outcome.NO,
+        problems=wiring.cautions(spec, profile),
         exit_code=0 if well else 1,
     )
 

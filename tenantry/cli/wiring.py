@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from tenantry.errors import SpecError, UnavailableError
+from tenantry.errors import Problem, SpecError, UnavailableError
 from tenantry.journeys.services import Services, existing
 from tenantry.model.names import new_opaque_name
 from tenantry.model.profile import Process, Profile, Service
@@ -204,6 +204,16 @@ class Wiring:
             self.azure.check_offline(spec, profile)
         else:
             self.host.check(spec, profile)
+
+    def cautions(self, spec: InstanceSpec, profile: Profile) -> tuple[Problem, ...]:
+        """Return what to know of a spec that may be deployed, beside what is wrong with it."""
+        if spec.target is not TargetKind.AZURE:
+            return ()
+        from tenantry.targets.azure.cautions import cautions
+
+        found = self.register.find(spec.name)
+        living = found is not None and found.erased_at is None
+        return cautions(spec, profile, found.facts if found is not None and living else {})
 
     def load(self, instance: Instance) -> tuple[InstanceSpec, Profile]:
         """Read the spec and profile of an instance that exists."""

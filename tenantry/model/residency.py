@@ -28,8 +28,10 @@ __all__ = [
     "ZoneRedundancy",
     "breaches",
     "countries_of",
+    "has_standby",
     "host_breach",
     "host_whereabouts",
+    "no_standby",
     "offers",
     "vault_copy",
     "whereabouts",
@@ -257,6 +259,29 @@ def _not_offered(offered: Offered) -> str:
     if offered is Offered.BLOCKED:
         return "refuses new zone-redundant servers for the time being"
     return "has no zone-redundant servers" if offered is Offered.NO else "is not known to have it"
+
+
+def has_standby(wanted: AzurePlacement, region: Region, *, offered: bool = True) -> bool:
+    """Say whether the database gets a standby in a second zone.
+
+    Args:
+        wanted: what the spec asks for.
+        region: where the instance lives.
+        offered: False: Azure said that the subscription does not get one there; one that is
+            required is asked for all the same.
+    """
+    if wanted.zone_redundancy is ZoneRedundancy.OFF or region.zone_redundancy is not Offered.YES:
+        return False
+    return offered or wanted.zone_redundancy is ZoneRedundancy.REQUIRED
+
+
+def no_standby(wanted: AzurePlacement, region: Region, *, offered: bool = True) -> str:
+    """Return why the database gets no standby that its spec would have; "": it gets one, or wants none."""
+    if wanted.zone_redundancy is ZoneRedundancy.OFF or has_standby(wanted, region, offered=offered):
+        return ""
+    if region.zone_redundancy is not Offered.YES:
+        return f"{region.name} {_not_offered(region.zone_redundancy)}"
+    return f"{region.name} offers this subscription none"
 
 
 def host_breach(residency: Residency, country: str) -> Breach | None:

@@ -66,4 +66,4 @@ def _validated(names: list[str], workspace: Path | None) -> Result:
 
 
 def _table(data: Mapping[str, Any]) -> str:
-    return table(data["specs"], ["name", "valid", "problems"], empty="no specs")
+    return table(data["specs"], ["name", "valid", "problems", "warnings"], empty="no specs")

@@ -62,6 +62,7 @@ class Credentials(pulumi.ComponentResource):
         self.key = self._key("data-key", self.keys_vault)
         self.key_is_usable: list[pulumi.Resource] = [may_encrypt]
         self.pair_key: keyvault.Key | None = None
+        self.pair_vault: keyvault.Vault | None = None
         if props.geo_backup is not None and identities.pair_key is not None:
             self._in_the_pair(props.geo_backup.name, identities)
         may_read = assign(

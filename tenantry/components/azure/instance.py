@@ -11,7 +11,7 @@ from tenantry.components.azure.credentials import Credentials
 from tenantry.components.azure.database import Database
 from tenantry.components.azure.guard import Guard
 from tenantry.components.azure.identity import Identities
-from tenantry.components.azure.monitoring import Monitoring
+from tenantry.components.azure.monitoring import Monitoring, Sender
 from tenantry.components.azure.network import Network
 from tenantry.components.azure.portal import Portal
 from tenantry.components.azure.props import AzureProps
@@ -106,33 +106,49 @@ class AzureInstance(pulumi.ComponentResource):
         return known
 
     def _watch(self) -> None:
-        kept: dict[str, tuple[pulumi.Input[str], list[str]]] = {
-            "keys-vault": (self.credentials.keys_vault.id, ["audit"]),
-            "secrets-vault": (self.credentials.secrets_vault.id, ["audit"]),
-            "site": (self.workload.site.id, ["allLogs"]),
+        """Keep what each resource can send. Endpoints, zones, identities and rules send nothing."""
+        net = self.network
+        senders = {name: Sender(id=one, logs="audit") for name, one in self._vaults().items()}
+        senders |= {
+            "site": Sender(id=self.workload.site.id, logs="allLogs"),
+            "plan": Sender(id=self.workload.plan.id),
+            "workspace": Sender(id=self.monitoring.workspace.id, logs="audit"),
+            "network": Sender(id=net.network.id, logs="allLogs"),
+            "app-rules": Sender(id=net.app_rules.id, logs="allLogs", metrics=False),
+            "endpoints-rules": Sender(id=net.endpoints_rules.id, logs="allLogs", metrics=False),
         }
         if self.database is not None:
-            kept["server"] = (self.database.server.id, ["audit"])
+            senders["server"] = Sender(id=self.database.server.id, logs="audit")
         if self.storage is not None:
             blobs = pulumi.Output.concat(self.storage.account.id, "/blobServices/default")
-            kept["blobs"] = (blobs, ["audit"])
-        self.monitoring.keep_logs(kept)
+            senders["storage"] = Sender(id=self.storage.account.id)
+            senders["blobs"] = Sender(id=blobs, logs="audit")
+        if self.cache is not None:
+            senders["cache"] = Sender(id=self.cache.cluster.id)
+            senders["cache-database"] = Sender(id=self.cache.database.id, logs="allLogs", metrics=False)
+        if self.portal is not None:
+            senders["portal"] = Sender(id=self.portal.site.id, logs="allLogs", metrics=False)
+        self.monitoring.keep_logs(senders)
+
+    def _vaults(self) -> dict[str, pulumi.Input[str]]:
+        """Return the ids of all vaults, by a name."""
+        found: dict[str, pulumi.Input[str]] = {
+            "keys-vault": self.credentials.keys_vault.id,
+            "secrets-vault": self.credentials.secrets_vault.id,
+        }
+        if self.credentials.pair_vault is not None:
+            found["pair-keys-vault"] = self.credentials.pair_vault.id
+        return found
 
     def _watched(self) -> Watched:
         return Watched(
             site=self.workload.site.id,
-            vaults={
-                "keys-vault": self.credentials.keys_vault.id,
-                "secrets-vault": self.credentials.secrets_vault.id,
-            },
+            vaults=self._vaults(),
             server=self.database.server.id if self.database else None,
         )
 
     def _guard(self, opts: pulumi.ResourceOptions) -> None:
-        guarded: dict[str, pulumi.Input[str]] = {
-            "keys-vault": self.credentials.keys_vault.id,
-            "secrets-vault": self.credentials.secrets_vault.id,
-        }
+        guarded = {**self._vaults(), "workspace": self.monitoring.workspace.id}
         if self.database is not None:
             guarded["server"] = self.database.server.id
         if self.storage is not None:

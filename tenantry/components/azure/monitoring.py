@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pulumi
 from pulumi_azure_native import applicationinsights, monitor, operationalinsights
 
 from tenantry.components.azure.props import AzureProps
 
-__all__ = ["Monitoring"]
+__all__ = ["Monitoring", "Sender"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sender:
+    """A resource that has a diagnostic setting, and what it can send by it."""
+
+    id: pulumi.Input[str]
+    logs: str = ""  # the group of log categories: "audit", "allLogs"; "": it has none
+    metrics: bool = True  # False: it has none that a setting sends
 
 
 class Monitoring(pulumi.ComponentResource):
@@ -69,15 +79,17 @@ class Monitoring(pulumi.ComponentResource):
         )
         self.register_outputs({})
 
-    def keep_logs(self, kept: Mapping[str, tuple[pulumi.Input[str], Sequence[str]]]) -> None:
-        """Send the logs of resources to the workspace: name → (id, groups of log categories)."""
-        for name, (resource_id, groups) in kept.items():
+    def keep_logs(self, senders: Mapping[str, Sender]) -> None:
+        """Send the logs and metrics of resources to the workspace; ``senders`` has each by a name."""
+        for name, one in senders.items():
+            logs = [monitor.DiagnosticsLogSettingsArgs(category_group=one.logs, enabled=True)]
+            metrics = [monitor.DiagnosticsMetricSettingsArgs(category="AllMetrics", enabled=True)]
             monitor.DiagnosticSetting(
                 f"logs-of-{name}",
-                resource_uri=resource_id,
+                resource_uri=one.id,
                 name="tenantry",
                 workspace_id=self.workspace.id,
-                logs=[monitor.DiagnosticsLogSettingsArgs(category_group=one, enabled=True) for one in groups],
-                metrics=[monitor.DiagnosticsMetricSettingsArgs(category="AllMetrics", enabled=True)],
+                logs=logs if one.logs else [],
+                metrics=metrics if one.metrics else [],
                 opts=pulumi.ResourceOptions(parent=self),
             )

@@ -52,14 +52,24 @@ class Network(pulumi.ComponentResource):
             tags=props.all_tags,
             opts=mine,
         )
-        app = self._rules("app-rules", props.names.app_rules, [])
-        endpoints = self._rules("endpoints-rules", props.names.endpoints_rules, [_from_app(), _nobody()])
+        self.app_rules = self._rules("app-rules", props.names.app_rules, [])
+        self.endpoints_rules = self._rules(
+            "endpoints-rules", props.names.endpoints_rules, [_from_app(), _nobody()]
+        )
         self.app_subnet = self._subnet(
-            "app-subnet", props.names.app_subnet, _APP, app, delegated="Microsoft.Web/serverFarms"
+            "app-subnet",
+            props.names.app_subnet,
+            _APP,
+            self.app_rules,
+            delegated="Microsoft.Web/serverFarms",
         )
         # One after the other: Azure works on one subnet of a network at a time.
         self.endpoints_subnet = self._subnet(
-            "endpoints-subnet", props.names.endpoints_subnet, _ENDPOINTS, endpoints, after=self.app_subnet
+            "endpoints-subnet",
+            props.names.endpoints_subnet,
+            _ENDPOINTS,
+            self.endpoints_rules,
+            after=self.app_subnet,
         )
         self.zones = {kind: self._zone(kind) for kind in zones}
         self.register_outputs({})

@@ -13,8 +13,8 @@ from enum import StrEnum
 from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_sizes import AzureSize
 from tenantry.model.profile import Profile, Service
-from tenantry.model.regions import Offered, Region
-from tenantry.model.residency import AzurePlacement, ZoneRedundancy
+from tenantry.model.regions import Region
+from tenantry.model.residency import AzurePlacement, has_standby
 
 __all__ = [
     "ADMINISTRATOR",
@@ -91,6 +91,7 @@ class AzureProps:
     principal_type: str = "ServicePrincipal"  # or "User"
     suffixes: Suffixes = field(default_factory=Suffixes)
     postgres_version: str = "17"  # the newest that the region's capabilities list
+    standby_offered: bool = True  # False: Azure offered none in the region when the instance was made
     database_ca_file: str = (
         SYSTEM_CA_FILE  # as the workload sees it; a cloud with a CA of its own: in the package
     )
@@ -104,8 +105,7 @@ class AzureProps:
     @property
     def zone_redundant(self) -> bool:
         """Whether the database gets a standby in a second zone."""
-        wanted = self.placement.zone_redundancy is not ZoneRedundancy.OFF
-        return wanted and self.region.zone_redundancy is Offered.YES
+        return has_standby(self.placement, self.region, offered=self.standby_offered)
 
     @property
     def geo_backup(self) -> Region | None:

@@ -33,7 +33,8 @@ class AssetType:
     listed: Listed
     step: str  # of erasure: by which it goes
     kept_days: int = 0  # how long Azure keeps it recoverable; of a part, as long as what it lies in
-    parents: Mapping[str, str] = field(default_factory=dict)  # types that it lies in → path of its list there
+    # Types that it lies in → paths of its lists there.
+    parents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def absence(self) -> str:
@@ -50,6 +51,11 @@ _SERVICE: Final = f"{_ACCOUNT}/blobServices"
 _NETWORK, _CACHE = "Microsoft.Network", "Microsoft.Cache/redisEnterprise"
 _NAMES_STEP: Final = "take the host name from the site"
 _SETTINGS: Final = "providers/Microsoft.Insights/diagnosticSettings"
+# Types that send logs or metrics by a diagnostic setting of their own; two more have also one on a part.
+_SENDERS: Final = (
+    *(_SERVER, _SITE, _VAULT, "Microsoft.OperationalInsights/workspaces", "Microsoft.Web/serverFarms"),
+    *("Microsoft.Web/staticSites", f"{_NETWORK}/virtualNetworks", f"{_NETWORK}/networkSecurityGroups"),
+)
 _PURGED: Final = "delete and purge the secrets"
 _KEYS: Final = "delete the vaults of the keys"
 
@@ -59,11 +65,11 @@ def _resource(step: str = _GROUP, *, kept_days: int = 0) -> AssetType:
 
 
 def _below(parent: str, path: str, step: str = _GROUP, *, kept_days: int = 0) -> AssetType:
-    return AssetType(listed=Listed.BELOW, step=step, kept_days=kept_days, parents={parent: path})
+    return AssetType(listed=Listed.BELOW, step=step, kept_days=kept_days, parents={parent: (path,)})
 
 
 def _part(parent: str, step: str, *, kept_days: int = 0) -> AssetType:
-    return AssetType(listed=Listed.PART, step=step, kept_days=kept_days, parents={parent: ""})
+    return AssetType(listed=Listed.PART, step=step, kept_days=kept_days, parents={parent: ()})
 
 
 ASSET_TYPES: Final[Mapping[str, AssetType]] = {
@@ -96,10 +102,9 @@ ASSET_TYPES: Final[Mapping[str, AssetType]] = {
         listed=Listed.BELOW,
         step=_DIAGNOSTICS,
         parents={
-            _SERVER: _SETTINGS,
-            _SITE: _SETTINGS,
-            _VAULT: _SETTINGS,
-            _ACCOUNT: f"blobServices/default/{_SETTINGS}",
+            **dict.fromkeys(_SENDERS, (_SETTINGS,)),
+            _ACCOUNT: (_SETTINGS, f"blobServices/default/{_SETTINGS}"),
+            _CACHE: (_SETTINGS, f"databases/default/{_SETTINGS}"),
         },
     ),
     "Microsoft.Insights/components": _resource(),

@@ -10,8 +10,10 @@ from tenantry.model.azure_names import AzureNames, random_suffix
 from tenantry.model.azure_sizes import AZURE_SIZES, portal_region
 from tenantry.model.profile import Service
 from tenantry.model.regions import Region
+from tenantry.model.residency import AzurePlacement
 from tenantry.ports import Event, OnEvent, Request
-from tenantry.targets.azure import preflight, values
+from tenantry.targets.azure import capabilities, preflight, values
+from tenantry.targets.azure.cautions import NO_STANDBY, cautions
 from tenantry.targets.azure.clients import Clients
 from tenantry.targets.azure.policies import Planned
 
@@ -45,19 +47,28 @@ def missing_facts(
         values.SUFFIX: random_suffix(),
         values.OPERATION: operation,
     }
+    placement = spec.azure or AzurePlacement()
     if Service.DATABASE in services:
-        facts[values.VERSION] = preflight.newest_postgresql(clients.arm, subscription, region)
+        offered = capabilities.ask(clients.arm, f"/subscriptions/{subscription}", region)
+        facts[values.VERSION] = preflight.newest_postgresql(offered, region)
+        if offered.lacks_standby(placement):
+            facts[NO_STANDBY] = "yes"
     instance = dataclasses.replace(request.instance, facts=facts)
     names = values.names_of(instance, region.name)
-    pair = region.pair if spec.azure is not None and spec.azure.geo_redundant_backup else ""
+    pair = region.pair if placement.geo_redundant_backup else ""
     tags = marked(values.tags_of(instance), rehearsal=clients.access.cloud.rehearsal)
     wanted = preflight.Wanted(
         names=names,
         server_sku=AZURE_SIZES[spec.size].server_sku,
+        placement=placement,
         planned=planned_resources(names, region, services=services, tags=tags, pair=pair),
     )
     for note in preflight.preflight(clients.arm, subscription, region, services=services, wanted=wanted):
         on_event(Event(text=note))
+    told = cautions(spec, request.profile, {})  # whoever works on the spec tells these
+    for one in cautions(spec, request.profile, facts):
+        if one not in told:
+            on_event(Event(text=one.message))
     return facts
 
 

@@ -128,11 +128,11 @@ def parts(arm: Arm, group: str, listed: Sequence[Mapping[str, Any]], *, type_: s
         if row.listed is Listed.SCOPE:
             paths.append((name, f"{group}/providers/{name}"))
         elif row.listed is Listed.BELOW:
-            around = {parent.lower(): path for parent, path in row.parents.items()}
+            around = {parent.lower(): below for parent, below in row.parents.items()}
             paths += [
-                (name, f"{one['id']}/{around[one['type'].lower()]}")
+                (name, f"{one['id']}/{path}")
                 for one in listed
-                if one["type"].lower() in around
+                for path in around.get(one["type"].lower(), ())
             ]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         lists = pool.map(lambda one: arm.list(one[1], _VERSIONS[one[0].lower()]), paths)

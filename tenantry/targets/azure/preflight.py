@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from tenantry.adapters.azure_arm import Arm
 from tenantry.errors import Problem, TenantryError, UnavailableError
@@ -15,14 +15,15 @@ from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES
 from tenantry.model.profile import Service
 from tenantry.model.regions import Region
-from tenantry.targets.azure import policies
+from tenantry.model.residency import AzurePlacement, ZoneRedundancy
+from tenantry.targets.azure import capabilities, policies
+from tenantry.targets.azure.capabilities import OLDEST_POSTGRESQL, Capabilities, Feature
 from tenantry.targets.azure.clients import Principal
 from tenantry.targets.azure.reach import usable
 from tenantry.targets.azure.rights import missing_rights
 
 __all__ = ["Wanted", "newest_postgresql", "preflight"]
 
-_OLDEST_POSTGRESQL: Final = 15  # 14 has no support any more
 _SERVERS: Final = TYPES["azure-native:dbforpostgresql:Server"].version
 _SKU: Final = re.compile(r"Standard_([A-Z]+)\d+([a-z]*)_(v\d+)")
 _PROVIDERS: Final = sorted({kind.arm_type.partition("/")[0] for kind in TYPES.values()})
@@ -34,6 +35,7 @@ class Wanted:
 
     names: AzureNames  # that are to be free
     server_sku: str  # of the database, as Standard_D2ds_v5
+    placement: AzurePlacement
     planned: Sequence[policies.Planned] = ()  # what policies are asked about
 
 
@@ -78,7 +80,7 @@ def preflight(
     if principal is not None:
         looks.append(lambda: missing_rights(arm, subscription, principal))
     if Service.DATABASE in services:
-        looks.append(lambda: _postgresql(arm, subscription, region, wanted.server_sku if wanted else ""))
+        looks.append(lambda: _postgresql(arm, subscription, region, wanted))
     if wanted is not None:
         names = _names(wanted.names, services)
         looks += [partial(_free, arm, subscription, token, name) for token, name in names]
@@ -93,16 +95,15 @@ def preflight(
     return notes
 
 
-def newest_postgresql(arm: Arm, subscription_id: str, region: Region) -> str:
+def newest_postgresql(offered: Capabilities, region: Region) -> str:
     """Return the newest major version that a region's capabilities list.
 
     Raises:
         UnavailableError: none that has support is listed.
     """
-    offered = _versions(_capabilities(arm, f"/subscriptions/{subscription_id}", region))
-    if not offered:
+    if not offered.versions:
         raise UnavailableError(problems=[_no_postgresql(region)])
-    return str(max(offered))
+    return str(max(offered.versions))
 
 
 def _guarded(look: Callable[[], Sequence[Problem]]) -> Sequence[Problem]:
@@ -142,32 +143,46 @@ def _no_region(region: Region, why: str) -> Problem:
     )
 
 
-def _postgresql(arm: Arm, subscription: str, region: Region, sku: str) -> Sequence[Problem]:
-    """Look whether a region has PostgreSQL, and a size of it with room in the quota; "": no new server."""
-    capabilities = _capabilities(arm, subscription, region)
-    if not _versions(capabilities):
+def _postgresql(arm: Arm, subscription: str, region: Region, wanted: Wanted | None) -> Sequence[Problem]:
+    """Look whether a region has PostgreSQL; for a new server its size, quota and features, too."""
+    offered = capabilities.ask(arm, subscription, region)
+    if not offered.versions:
         return [_no_postgresql(region)]
-    return _size(arm, subscription, region, sku, capabilities) if sku else []
+    if wanted is None:
+        return []
+    sizes = _size(arm, subscription, region, wanted.server_sku, offered.sizes)
+    return [*sizes, *_features(offered, region, wanted.placement)]
+
+
+def _features(offered: Capabilities, region: Region, placement: AzurePlacement) -> Iterator[Problem]:
+    """Look whether a region has what a spec insists on; a standby that is only preferred is left out."""
+    if placement.zone_redundancy is ZoneRedundancy.REQUIRED and offered.lacks_standby(placement):
+        beside = "" if offered.lacks(Feature.STANDBY) else " of a database with geo-redundant backups"
+        yield Problem(
+            code="no-zone-redundancy",
+            message=f"{region.name} offers this subscription no standby in a second zone{beside}",
+            hint="write azure.zone_redundancy: preferred, take another region, or ask Microsoft for access",
+        )
+    if placement.geo_redundant_backup and offered.lacks(Feature.GEO_BACKUP):
+        yield Problem(
+            code="no-geo-backup",
+            message=f"{region.name} offers this subscription no geo-redundant backups",
+            hint="write azure.geo_redundant_backup: false, or take another region",
+        )
 
 
 def _no_postgresql(region: Region) -> Problem:
     return Problem(
         code="no-postgresql",
-        message=f"{region.name} offers no PostgreSQL from {_OLDEST_POSTGRESQL} on to this subscription",
+        message=f"{region.name} offers no PostgreSQL from {OLDEST_POSTGRESQL} on to this subscription",
         hint="take another region, or ask Microsoft for access to it",
     )
 
 
 def _size(
-    arm: Arm, subscription: str, region: Region, sku: str, capabilities: Sequence[dict[str, Any]]
+    arm: Arm, subscription: str, region: Region, sku: str, offered: Mapping[str, int]
 ) -> Sequence[Problem]:
     """Look whether a region has the database's size, and the quota enough cores for one more of it."""
-    offered = {
-        str(size.get("name")): int(size.get("vCores") or 0)
-        for capability in capabilities
-        for edition in capability.get("supportedServerEditions") or []
-        for size in edition.get("supportedServerSkus") or []
-    }
     if sku not in offered:
         return [
             Problem(
@@ -195,20 +210,6 @@ def _family(sku: str) -> str:
     """Return the name of a size's family among the quotas: standardDDSv5Family for Standard_D2ds_v5."""
     found = _SKU.fullmatch(sku)
     return f"standard{found[1]}{found[2].upper()}{found[3]}Family" if found else ""
-
-
-def _capabilities(arm: Arm, subscription: str, region: Region) -> Sequence[dict[str, Any]]:
-    path = f"{subscription}/providers/Microsoft.DBforPostgreSQL/locations/{region.name}/capabilities"
-    return [one for one in arm.list(path, _SERVERS) if str(one.get("restricted", "Disabled")) != "Enabled"]
-
-
-def _versions(capabilities: Sequence[dict[str, Any]]) -> list[int]:
-    names = [
-        str(version.get("name", ""))
-        for capability in capabilities
-        for version in capability.get("supportedServerVersions") or []
-    ]
-    return sorted({int(name) for name in names if name.isdecimal() and int(name) >= _OLDEST_POSTGRESQL})
 
 
 def _names(names: AzureNames, services: frozenset[Service]) -> Iterator[tuple[str, str]]:

@@ -17,6 +17,7 @@ from tenantry.model.regions import Region
 from tenantry.model.spec import InstanceSpec, Workspace
 from tenantry.ports import Instance, Request, SecretStore
 from tenantry.targets.azure import host_name
+from tenantry.targets.azure.cautions import offers_standby
 from tenantry.targets.azure.clients import Principal
 from tenantry.targets.azure.clouds import Access
 from tenantry.targets.generated import new_password, variable_makers
@@ -130,6 +131,7 @@ def azure_props(
         principal_type=principal.kind,
         suffixes=_suffixes(access),
         postgres_version=instance.facts.get(VERSION, "17"),
+        standby_offered=offers_standby(instance.facts),
     )
 
 

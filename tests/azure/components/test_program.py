@@ -2,52 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.coverage import named_by_the_components
-from tenantry.adapters import tools
-from tenantry.adapters.engine import Engine
-from tenantry.components.azure.props import AzureProps
-from tenantry.components.azure.tokens import DATA_TOKENS
+from tenantry.components.azure.tokens import DATA_TOKENS, NOT_LOCKED
 from tenantry.model.azure_types import TYPES
 from tenantry.model.residency import AzurePlacement
-from tenantry.sandbox.native.provider import serve
-from tenantry.stacks.instance import azure_program
 from tenantry.targets.azure.asset_types import ASSET_TYPES
 from tenantry.targets.azure.deciding import planned_resources
 from tests.azure import arm_types
-from tests.azure.recording import ACCOUNT_KEY, CACHE_KEY, RecordingManager, example_props, token_of
-
-_PASSPHRASE = "a passphrase of tests"
-
-
-@contextmanager
-def _engine(folder: Path, manager: RecordingManager) -> Iterator[Engine]:
-    ids = {"subscription_id": "11111111-1111-1111-1111-111111111111", "directory_id": "d"}
-    with serve(manager, lambda _: manager, client_id="c", object_id="o", **ids) as port:
-        yield Engine(
-            tools.find_engine(),
-            home=folder / "home",
-            state_folder=folder / "state",
-            providers={"azure-native": port},
-            holds_data=lambda token: token in DATA_TOKENS,
-            parallel=32,
-        )
-
-
-def _sent(folder: Path, props: AzureProps) -> dict[str, dict[str, Any]]:
-    """Return the body of every resource that the program of an instance makes, by id."""
-    manager = RecordingManager()
-    with _engine(folder, manager) as engine:
-        engine.up("one", azure_program(props), passphrase=_PASSPHRASE)
-        again = engine.up("one", azure_program(props), passphrase=_PASSPHRASE)
-    assert {str(change.kind) for change in again.changes} == {"same"}, "a second run changes nothing"
-    return manager.sent
+from tests.azure.components.running import sent_by
+from tests.azure.recording import ACCOUNT_KEY, CACHE_KEY, example_props, token_of
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +26,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def sent(folder: Path) -> dict[str, dict[str, Any]]:
-    return _sent(folder / "small", example_props(folder / "w"))
+    return sent_by(folder / "small", example_props(folder / "w"))
 
 
 @pytest.fixture(scope="module")
 def with_pair(folder: Path) -> dict[str, dict[str, Any]]:
     placement = AzurePlacement(region="southafricanorth", geo_redundant_backup=True)
-    return _sent(
+    return sent_by(
         folder / "pair",
         example_props(
             folder / "w",
@@ -78,7 +47,7 @@ def with_pair(folder: Path) -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="module")
 def platform(folder: Path) -> dict[str, dict[str, Any]]:
     """What the 121 Platform needs: a database, a cache, blobs, a portal, e-mail."""
-    return _sent(folder / "121", example_props(folder / "w", profile="121-platform"))
+    return sent_by(folder / "121", example_props(folder / "w", profile="121-platform"))
 
 
 def _of(sent: Mapping[str, dict[str, Any]], token: str) -> list[dict[str, Any]]:
@@ -306,21 +275,23 @@ def test_a_budget_is_made_where_the_workspace_names_one(
     assert (budget["amount"], budget["timePeriod"]["startDate"]) == (200, "2026-11-01T00:00:00Z")
 
 
-def test_what_holds_data_is_locked(sent: dict[str, dict[str, Any]]) -> None:
-    locked = {
-        path.partition("/providers/Microsoft.Authorization/locks")[0] for path in sent if "/locks/" in path
-    }
-    assert {token_of(path).rpartition(":")[2] for path in locked} == {"Server", "Vault"}
-    assert len(locked) == 3
-
-
-def test_the_storage_is_locked_too(platform: dict[str, dict[str, Any]]) -> None:
-    locked = {
-        path.partition("/providers/Microsoft.Authorization/locks")[0]
-        for path in platform
-        if "/locks/" in path
-    }
-    assert {token_of(path).rpartition(":")[2] for path in locked} == {"Server", "StorageAccount", "Vault"}
+@pytest.mark.parametrize("which", ["sent", "with_pair", "platform"])
+def test_what_holds_data_is_locked(request: pytest.FixtureRequest, which: str) -> None:
+    """By a lock of its own or of what it lies in; a group by one in it, without which it does not go."""
+    made = request.getfixturevalue(which)
+    locked = [
+        path.partition("/providers/Microsoft.Authorization/locks/")[0] for path in made if "/locks/" in path
+    ]
+    levels = {body["properties"]["level"] for path, body in made.items() if "/locks/" in path}
+    assert levels == {"CanNotDelete"}
+    data = [path for path in made if token_of(path) in DATA_TOKENS - NOT_LOCKED]
+    open_ = [
+        path
+        for path in data
+        if not any(f"{path}/".startswith(f"{one}/") or one.startswith(f"{path}/providers/") for one in locked)
+    ]
+    assert open_ == []
+    assert {token_of(one) for one in locked} <= DATA_TOKENS
 
 
 def test_a_role_assignment_has_the_same_name_at_every_run(

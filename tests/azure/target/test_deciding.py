@@ -10,6 +10,7 @@ from tenantry.model.azure_types import TYPES
 from tenantry.model.lifecycle import State
 from tenantry.model.residency import AzurePlacement
 from tenantry.ports import Event, Request
+from tenantry.targets.azure.cautions import offers_standby
 from tenantry.targets.azure.deciding import missing_facts
 from tenantry.targets.azure.rights import POLICY_READER
 from tenantry.targets.azure.values import OPERATION, REGION, SUBSCRIPTION, SUFFIX
@@ -20,8 +21,9 @@ from tests.support.instances import recorded
 class _Azure:
     """A subscription that is ready; its policies may not be asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, standby: str = "Enabled") -> None:
         self.asked: list[str] = []
+        self._standby = standby
 
     def list(self, path: str, version: str, **query: str) -> Sequence[dict[str, Any]]:
         self.asked.append(path)
@@ -31,7 +33,8 @@ class _Azure:
         if path.endswith("/capabilities"):
             sizes = [{"name": "Standard_D2ds_v5", "vCores": 2}]
             editions = [{"supportedServerSkus": sizes}]
-            return [{"supportedServerVersions": [{"name": "17"}], "supportedServerEditions": editions}]
+            offered = {"supportedServerVersions": [{"name": "17"}], "supportedServerEditions": editions}
+            return [{**offered, "zoneRedundantHaSupported": self._standby}]
         if path.endswith("/usages"):
             return []
         return [{"name": "southafricanorth", "metadata": {"regionType": "Physical"}}]
@@ -68,6 +71,16 @@ def test_that_policies_may_not_be_asked_is_told_and_stops_nothing() -> None:
     assert len(told) == 1
     assert "unknown" in told[0]
     assert POLICY_READER in told[0]
+
+
+def test_a_standby_that_azure_denies_is_told_once_and_not_asked_for_from_then_on() -> None:
+    facts, told = _decide(_Azure(standby="Disabled"), {})
+    assert not offers_standby(facts)
+    assert [one for one in told if "no standby" in one]
+    assert _decide(_Azure(standby="Disabled"), facts) == ({}, [])
+    facts, told = _decide(_Azure(), {})
+    assert offers_standby(facts)
+    assert not [one for one in told if "no standby" in one]
 
 
 def test_one_from_before_gets_the_subscription_that_it_lives_in_and_nothing_else() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,9 @@ from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES
 from tenantry.model.profile import Service
 from tenantry.model.regions import Region
+from tenantry.model.residency import AzurePlacement, ZoneRedundancy
+from tenantry.targets.azure import capabilities
+from tenantry.targets.azure.capabilities import Feature
 from tenantry.targets.azure.policies import Planned
 from tenantry.targets.azure.preflight import Wanted, newest_postgresql, preflight
 
@@ -19,6 +23,7 @@ _SERVICES = frozenset({Service.DATABASE, Service.BLOBS})
 _WANTED = Wanted(
     names=_NAMES,
     server_sku="Standard_D2ds_v5",
+    placement=AzurePlacement(region="southafricanorth"),
     planned=[Planned(token="keyvault:Vault", location="southafricanorth", tags={})],
 )
 
@@ -34,6 +39,8 @@ class _Azure:
         self.silent: set[str] = set()  # names of which it does not say whether they are free
         self.forbidden: set[str] = set()
         self.subscription: dict[str, str] | None = {"state": "Enabled", "tenantId": "d"}
+        self.features: dict[str, str] = {}  # that it speaks of
+        self.older = False  # it tells each feature by a property of its own
         self.sizes = {"Standard_D2ds_v5": 2, "Standard_E4ds_v5": 4}
         self.used = {"cores": 10, "standardDDSv5Family": 8, "standardEDSv5Family": 12}  # of 12
 
@@ -46,6 +53,7 @@ class _Azure:
                 {
                     "supportedServerVersions": [{"name": one} for one in self.versions],
                     "supportedServerEditions": [{"supportedServerSkus": sizes}],
+                    **self._told_features(),
                 }
             ]
         if path.endswith("/usages"):
@@ -54,6 +62,11 @@ class _Azure:
                 for name, count in self.used.items()
             ]
         return [{"name": n, "metadata": {"regionType": kind}} for n, kind in self.locations.items()]
+
+    def _told_features(self) -> dict[str, Any]:
+        if self.older:
+            return {Feature(name).older_name: status for name, status in self.features.items()}
+        return {"supportedFeatures": [{"name": n, "status": status} for n, status in self.features.items()]}
 
     def get(self, path: str, version: str, **query: str) -> dict[str, Any] | None:
         return self.subscription
@@ -86,9 +99,9 @@ def region() -> Region:
     return found
 
 
-def _codes(azure: _Azure, region: Region, services: frozenset[Service] = _SERVICES) -> list[str]:
+def _codes(azure: _Azure, region: Region, wanted: Wanted = _WANTED) -> list[str]:
     with pytest.raises(UnavailableError) as refused:
-        preflight(azure, "s", region, services=services, wanted=_WANTED)  # type: ignore[arg-type]
+        preflight(azure, "s", region, services=_SERVICES, wanted=wanted)  # type: ignore[arg-type]
     assert all(one.hint for one in refused.value.problems)
     return [one.code for one in refused.value.problems]
 
@@ -157,4 +170,40 @@ def test_what_the_workload_does_not_need_is_not_looked_for(azure: _Azure, region
 
 
 def test_the_newest_version_is_taken(azure: _Azure, region: Region) -> None:
-    assert newest_postgresql(azure, "s", region) == "17"  # type: ignore[arg-type]
+    offered = capabilities.ask(azure, "/subscriptions/s", region)  # type: ignore[arg-type]
+    assert newest_postgresql(offered, region) == "17"
+
+
+_ALL = {"zone_redundancy": ZoneRedundancy.REQUIRED, "geo_redundant_backup": True}
+
+
+def _asking(**asked: Any) -> Wanted:
+    return replace(_WANTED, placement=AzurePlacement(region="southafricanorth", **asked))
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["list of features", "properties"])
+@pytest.mark.parametrize(
+    ("lacking", "codes"),
+    [
+        (Feature.STANDBY, ["no-zone-redundancy"]),
+        (Feature.GEO_BACKUP, ["no-geo-backup"]),
+        (Feature.BOTH, ["no-zone-redundancy"]),
+    ],
+)
+def test_what_a_spec_insists_on_and_the_region_does_not_offer_is_refused(
+    azure: _Azure, region: Region, *, lacking: Feature, codes: list[str], older: bool
+) -> None:
+    azure.older = older
+    azure.features = {one: "Disabled" if one is lacking else "Enabled" for one in Feature}
+    assert _codes(azure, region, _asking(**_ALL)) == codes
+
+
+def test_what_a_region_offers_or_does_not_speak_of_is_in_nobodys_way(azure: _Azure, region: Region) -> None:
+    for said in ({}, dict.fromkeys(Feature, "Enabled")):
+        azure.features = {str(name): status for name, status in said.items()}
+        preflight(azure, "s", region, services=_SERVICES, wanted=_asking(**_ALL))  # type: ignore[arg-type]
+
+
+def test_a_standby_that_is_only_preferred_is_in_nobodys_way(azure: _Azure, region: Region) -> None:
+    azure.features = {str(one): "Disabled" for one in Feature}
+    preflight(azure, "s", region, services=_SERVICES, wanted=_WANTED)  # type: ignore[arg-type]
