@@ -76,6 +76,16 @@ class Instance:
     spec_digest: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)  # observed: "encryption", "isolation"
 
+    @property
+    def rehearsal(self) -> bool:
+        """Whether it was made to rehearse, in no real cloud; what made it recorded that."""
+        return bool(self.facts.get("rehearsal"))
+
+    @property
+    def mark(self) -> str:
+        """What lines of the journal about it begin with."""
+        return "REHEARSAL: " if self.rehearsal else ""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:

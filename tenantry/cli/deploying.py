@@ -48,6 +48,7 @@ def preview_instance(name: str, *, exit_code: bool, workspace: Path | None) -> R
         command="instance preview",
         data={
             "name": name,
+            "rehearsal": wiring.rehearses(spec),
             "subscription": wiring.subscription(spec),
             "changes": [as_change(one) for one in found],
             "whereabouts": whereabouts_of(spec, profile, wiring.workspace),
@@ -106,6 +107,7 @@ def _deploy_here(name: str, *, wiring: Wiring, reason: str) -> Result:
     well = health == "healthy"
     row = {
         "name": name,
+        "rehearsal": instance.rehearsal,
         "outcome": "done" if well else "unhealthy",
         "state": instance.state,
         "health": health,
@@ -218,6 +220,7 @@ def _why(name: str, conditions: Sequence[Condition]) -> str:
 def _row(name: str, *, why: str, seconds: float = 0.0) -> dict[str, Any]:
     return {
         "name": name,
+        "rehearsal": None,
         "outcome": "failed",
         "state": None,
         "health": None,

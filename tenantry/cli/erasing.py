@@ -34,6 +34,7 @@ def erase_instance(name: str, *, confirm: str, reason: str, workspace: Path | No
             hint=f"to erase it: tenantry erase run {name} --confirm {name}",
             code="not-confirmed",
         )
+    wiring.refuse_other_cloud(instance)
     if not confirm:
         return _shown(instance, wiring.targets.inventory(instance))
     with Progress() as progress, stop_politely(wiring, name):
@@ -42,6 +43,7 @@ def erase_instance(name: str, *, confirm: str, reason: str, workspace: Path | No
     after = wiring.register.find(name)
     data = {
         "name": name,
+        "rehearsal": instance.rehearsal,
         "state": after.state if after else "erased",
         "assets": rows,
         "residues": [_residue(one) for one in wiring.targets.residues(instance)],
@@ -66,13 +68,18 @@ def tick(*, workspace: Path | None) -> Result:
     """Do what is due: look again for what is kept of erased instances."""
     wiring = Wiring(workspace)
     with Progress() as progress:
-        found = look_again(services=wiring.services(progress))
-    return Result(command="tick", data={"erased": [_kept(one) for one in found]})
+        found, refused = look_again(services=wiring.services(progress))
+    return Result(
+        command="tick",
+        data={"erased": [_kept(one) for one in found]},
+        problems=tuple(problem for error in refused for problem in error.problems),
+    )
 
 
 def _kept(kept: Kept) -> dict[str, Any]:
     return {
         "name": kept.instance.name,
+        "rehearsal": kept.instance.rehearsal,
         "deleted_at": kept.instance.erased_at,
         "seen_at": kept.seen_at,
         "recoverable_until": kept.recoverable_until,
@@ -101,7 +108,12 @@ def _shown(instance: Instance, assets: frozenset[Asset]) -> Result:
         message="nothing was erased: this only shows what would be",
         hint=f"to erase it irreversibly: tenantry erase run {instance.name} --confirm {instance.name}",
     )
-    data = {"name": instance.name, "client": instance.client, "would_erase": rows}
+    data = {
+        "name": instance.name,
+        "rehearsal": instance.rehearsal,
+        "client": instance.client,
+        "would_erase": rows,
+    }
     return Result(command="erase run", data=data, problems=(problem,))
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tenantry.cli.wiring import Wiring
-from tenantry.errors import Problem, UsageError
+from tenantry.errors import Problem, RefusedError, UsageError
 from tenantry.journeys.observe import drift, health
+from tenantry.journeys.services import Services
 from tenantry.model.lifecycle import State
 from tenantry.model.status import Change, Condition, Truth
 from tenantry.ports import Instance
@@ -50,6 +51,8 @@ def shown(name: str, *, workspace: Path | None) -> Result:
         "state": instance.state,
         "target": instance.target,
         "placement": instance.facts.get("region") or instance.host,
+        "cloud": instance.facts.get("cloud", ""),
+        "rehearsal": instance.rehearsal,
         "subscription": instance.facts.get("subscription", ""),
         "url": instance.url,
         "isolation": instance.facts.get("isolation", ""),
@@ -74,10 +77,11 @@ def looked_at(names: Sequence[str], *, workspace: Path | None) -> Result:
     if len(chosen) > 1:
         wiring.load_for_looks({one.target for one in chosen})
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        seen = list(pool.map(lambda one: health(one, services=services), chosen))
+        seen = list(pool.map(lambda one: _health(one, services, named=bool(names)), chosen))
     rows = [
         {
             "name": instance.name,
+            "rehearsal": instance.rehearsal,
             "health": health_word(conditions),
             "conditions": [as_condition(one) for one in conditions],
         }
@@ -90,6 +94,24 @@ def looked_at(names: Sequence[str], *, workspace: Path | None) -> Result:
         outcome=Outcome.OK if well else Outcome.NO,
         exit_code=0 if well else 1,
     )
+
+
+def _health(one: Instance, services: Services, *, named: bool) -> Sequence[Condition]:
+    """Look at one; of all, one that lives where this workspace does not work hides no other."""
+    try:
+        return health(one, services=services)
+    except RefusedError as error:
+        if named:
+            raise
+        return [
+            Condition(
+                type="ResourcesReady",
+                status=Truth.UNKNOWN,
+                reason="CannotLook",
+                message=error.message,
+                at=services.clock.now(),
+            )
+        ]
 
 
 def drifted(name: str, *, workspace: Path | None) -> Result:
@@ -154,6 +176,7 @@ def _row(one: Instance) -> dict[str, Any]:
         "state": one.state,
         "target": one.target,
         "placement": one.facts.get("region") or one.host,
+        "rehearsal": one.rehearsal,
         "url": one.url,
         "version": one.version,
         "health": health_word(one.conditions),

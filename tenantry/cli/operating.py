@@ -20,7 +20,7 @@ __all__ = ["executed", "moved", "read_logs"]
 def moved(name: str, *, resume: bool, reason: str, workspace: Path | None) -> Result:
     """Suspend or resume an instance."""
     wiring = Wiring(workspace)
-    instance = wiring.existing(name)
+    instance = wiring.workable(name)
     journey = journeys.resume if resume else journeys.suspend
     with Progress() as progress, stop_politely(wiring, name):
         after = journey(instance, services=wiring.services(progress), reason=reason)
@@ -31,7 +31,7 @@ def moved(name: str, *, resume: bool, reason: str, workspace: Path | None) -> Re
 def read_logs(name: str, *, process: str, lines: int, reason: str, workspace: Path | None) -> Result:
     """Read the last lines of a log."""
     wiring = Wiring(workspace)
-    instance = wiring.existing(name)
+    instance = wiring.workable(name)
     _insist(reason)
     text = observe.logs(instance, services=wiring.services(), process=process, lines=lines, reason=reason)
     return Result(command="instance logs", data={"name": name, "lines": list(text)})
@@ -40,7 +40,7 @@ def read_logs(name: str, *, process: str, lines: int, reason: str, workspace: Pa
 def executed(name: str, *, command: Sequence[str], reason: str, workspace: Path | None) -> Result:
     """Run a command as the instance."""
     wiring = Wiring(workspace)
-    instance = wiring.existing(name)
+    instance = wiring.workable(name)
     _insist(reason)
     if command[0] == "--":  # typer leaves it in when it stands after NAME
         command = command[1:]

@@ -223,6 +223,17 @@ class Wiring:
         """Return the living instance of that name."""
         return existing(self.register, name)
 
+    def workable(self, name: str) -> Instance:
+        """Return the living instance of that name, if its cloud is the workspace's."""
+        instance = self.existing(name)
+        self.refuse_other_cloud(instance)
+        return instance
+
+    def refuse_other_cloud(self, instance: Instance) -> None:
+        """Raise RefusedError for an instance that was made in another cloud than the workspace's."""
+        if instance.target == TargetKind.AZURE:
+            self.azure.subscriptions.refuse_other_cloud(instance)
+
     def adder(self, spec: InstanceSpec, profile: Profile) -> Callable[[], Instance]:
         """Return what records the instance, or finds it recorded."""
 
@@ -276,6 +287,10 @@ class Wiring:
     def subscription(self, spec: InstanceSpec) -> str:
         """The id of the subscription that an instance lives in or is to live in; "" on a host."""
         return self.azure.subscription(spec) if spec.target is TargetKind.AZURE else ""
+
+    def rehearses(self, spec: InstanceSpec) -> bool:
+        """Say whether what is made from a spec is made to rehearse, in no real cloud."""
+        return spec.target is TargetKind.AZURE and self.azure.rehearses
 
     def url(self, spec: InstanceSpec) -> str:
         """The address at which people reach the instance; "" on Azure, which gives it one."""

@@ -14,7 +14,7 @@ __all__ = ["back_up", "backups"]
 def back_up(instance: Instance, *, services: Services, reason: str) -> Sequence[BackupRecord]:
     """Back up database and folders; return what the repositories then list as new."""
     with services.register.lease(instance, kind="backup", person=services.person, reason=reason) as lease:
-        lease.intent("backup of database and folders")
+        lease.intent(f"{instance.mark}backup of database and folders")
         made = services.target.back_up(services.request(instance), lease, services.on_event)
         lease.evidence("backups: " + ", ".join(b.id for b in made))
         services.register.update(instance.name, last_backup=max(b.finished for b in made))

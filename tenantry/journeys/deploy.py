@@ -80,7 +80,7 @@ def deploy(
         if url and instance.url != url:
             instance = register.update(spec.name, url=url)
         request = Request(spec=spec, profile=profile, instance=instance)
-        lease.intent(f"deploy {spec.profile} {spec.version or profile.version}, spec {digest}")
+        lease.intent(f"{instance.mark}deploy {spec.profile} {spec.version or profile.version}, spec {digest}")
         facts = services.target.apply(request, lease, services.on_event)
         lease.check()
         instance = register.update(
@@ -98,7 +98,7 @@ def deploy(
         conditions = _settled(Request(spec=spec, profile=profile, instance=instance), services)
         register.observe(spec.name, conditions, at=services.clock.now())
         bad = [c for c in conditions if c.status is not Truth.TRUE]
-        lease.evidence("conditions: " + ", ".join(f"{c.type}={c.status}" for c in conditions))
+        lease.evidence(f"{instance.mark}conditions: " + ", ".join(f"{c.type}={c.status}" for c in conditions))
         if bad:
             lease.finish("failed", f"{bad[0].type}: {bad[0].message}")
     current = register.find(spec.name)

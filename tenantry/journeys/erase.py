@@ -36,17 +36,18 @@ def erase(instance: Instance, *, services: Services, reason: str) -> tuple[bool,
         instance = _enter(instance, services=services)
         known = _recorded(instance) | services.target.inventory(instance)
         _remember(instance, known, services=services)
-        lease.intent("erase: " + _as_text(known))
+        lease.intent(f"{instance.mark}erase: " + _as_text(known))
         for name, method, act in services.target.erase_steps(instance):
             lease.check()
-            lease.intent(f"erase: {name}")
+            lease.intent(f"{instance.mark}erase: {name}")
             services.on_event(Event(text=name))
             act(services.on_event)
-            lease.evidence(f"erase: {name}: done ({method})")
+            lease.evidence(f"{instance.mark}erase: {name}: done ({method})")
         services.on_event(Event(text="looking whether anything is left"))
         evidence = services.target.prove_absent(instance, known, services.on_event)
         for residue in services.target.residues(instance):
-            lease.evidence(f"residue since {residue.since:%Y-%m-%d}: {residue.where}: {residue.what}")
+            since = f"{instance.mark}residue since {residue.since:%Y-%m-%d}"
+            lease.evidence(f"{since}: {residue.where}: {residue.what}")
         return _conclude(instance, evidence, lease=lease, services=services), evidence
 
 
@@ -59,7 +60,8 @@ def _enter(instance: Instance, *, services: Services) -> Instance:
 
 def _conclude(instance: Instance, evidence: Sequence[Evidence], *, lease: Lease, services: Services) -> bool:
     for one in evidence:
-        lease.evidence(f"{one.asset.type} {one.asset.id}: absent={one.absent}: {one.evidence}")
+        what = f"{instance.mark}{one.asset.type} {one.asset.id}"
+        lease.evidence(f"{what}: absent={one.absent}: {one.evidence}")
     if not _all_absent(evidence):
         left = [one.asset.id for one in evidence if not one.absent]
         lease.finish("failed", f"{len(left)} not proved absent: {left[0]}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tenantry.errors import SpecError
+from tenantry.errors import RefusedError, SpecError
 from tenantry.journeys.services import Services
 from tenantry.model.status import Presence, Residue
 from tenantry.ports import Instance
@@ -50,20 +50,30 @@ def look(name: str, *, services: Services) -> Kept:
     )
 
 
-def tick(*, services: Services) -> Sequence[Kept]:
-    """Look again at every erased instance of which something was kept; what is seen goes to the journal."""
-    found = []
+def tick(*, services: Services) -> tuple[Sequence[Kept], Sequence[RefusedError]]:
+    """Look again at every erased instance of which something was kept; what is seen goes to the journal.
+
+    Returns:
+        What was seen, and why others were not looked at: they lived elsewhere than this workspace now works.
+    """
+    found, refused = list[Kept](), list[RefusedError]()
     for instance in services.register.erased():
         if instance.facts.get("residues_gone"):
             continue
-        kept = _looked(instance, services)
+        try:
+            kept = _looked(instance, services)
+        except RefusedError as error:
+            refused.append(error)
+            continue
         if kept.nothing_recoverable:
             services.register.update(
                 instance.opaque, facts={**instance.facts, "residues_gone": kept.seen_at.isoformat()}
             )
-        services.register.record(instance=instance.opaque, kind="evidence", text=f"residues: {_told(kept)}")
+        services.register.record(
+            instance=instance.opaque, kind="evidence", text=f"{instance.mark}residues: {_told(kept)}"
+        )
         found.append(kept)
-    return found
+    return found, refused
 
 
 def _looked(instance: Instance, services: Services) -> Kept:

@@ -32,7 +32,7 @@ def _move(instance: Instance, state: State, *, services: Services, reason: str) 
     check_transition(instance.name, instance.state, state)
     kind = "suspend" if state is State.SUSPENDED else "resume"
     with services.register.lease(instance, kind=kind, person=services.person, reason=reason) as lease:
-        lease.intent(f"{kind} the workload")
+        lease.intent(f"{instance.mark}{kind} the workload")
         request = services.request(dataclasses.replace(instance, state=state))
         act = services.target.suspend if state is State.SUSPENDED else services.target.resume
         act(request, lease, services.on_event)

@@ -303,7 +303,7 @@ def test_an_erased_instance_is_told_with_what_azure_keeps_until_nothing_is_left(
 ) -> None:
     assert kenya["health"] == "healthy"
     erased = fleet.run("erase", "run", "zambia", "--confirm", "zambia", "--reason", "agreement ended")["data"]
-    assert erased["state"] == "erased"
+    assert (erased["state"], erased["rehearsal"]) == ("erased", True)
     assert {one["absent"] for one in erased["assets"]} == {True}
     assert _unseen(zambia.made, erased["assets"]) == []
     assert fleet.there(zambia.made) == set()
@@ -314,7 +314,7 @@ def test_an_erased_instance_is_told_with_what_azure_keeps_until_nothing_is_left(
         ("sites", "present"),
         ("vaults", "present"),
     ]
-    assert not status["nothing_recoverable"]
+    assert (status["nothing_recoverable"], status["rehearsal"]) == (False, True)
     assert status["deleted_at"] < status["recoverable_until"]
     assert fleet.sandbox.files_with(_person("zambia")), "a control: it can be revived with its rows"
     fleet.sandbox.faults("time", "+6d")

@@ -61,7 +61,7 @@ def _named(fleet: Fleet) -> str:
 
 
 def test_it_is_healthy_and_keeps_a_file_as_a_blob(fleet: Fleet, lesotho: dict[str, Any]) -> None:
-    assert (lesotho["outcome"], lesotho["health"]) == ("done", "healthy")
+    assert (lesotho["outcome"], lesotho["health"], lesotho["rehearsal"]) == ("done", "healthy", True)
     assert _ask(fleet, f"{lesotho['url']}/one.txt", body=_MARKER.encode())[0] == 201
     assert _ask(fleet, f"{lesotho['url']}/one.txt") == (200, _MARKER.encode())
 

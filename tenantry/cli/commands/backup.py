@@ -60,7 +60,7 @@ def _created(name: str, *, reason: str, workspace: Path | None) -> Result:
     from tenantry.journeys.back_up import back_up
 
     wiring = Wiring(workspace)
-    instance = wiring.existing(name)
+    instance = wiring.workable(name)
     with Progress() as progress, stop_politely(wiring, name):
         made = back_up(instance, services=wiring.services(progress), reason=reason)
     return Result(command="backup create", data={"name": name, "backups": [_row(one) for one in made]})
@@ -71,7 +71,7 @@ def _listed(name: str, workspace: Path | None) -> Result:
     from tenantry.journeys.back_up import backups
 
     wiring = Wiring(workspace)
-    found = backups(wiring.existing(name), services=wiring.services())
+    found = backups(wiring.workable(name), services=wiring.services())
     return Result(command="backup list", data={"name": name, "backups": [_row(one) for one in found]})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tenantry.cli.render.table import cell, details, table
+from tenantry.cli.render.table import REHEARSAL, cell, details, table
 
 __all__ = ["erased", "status", "ticked"]
 
@@ -17,8 +17,11 @@ def erased(data: Mapping[str, Any]) -> str:
     """Show what would be erased, or what was proved and what stays."""
     if "would_erase" in data:
         rows = [_told(kind, assets) for kind, assets in _by_type(data["would_erase"])]
-        return f"Would erase {data['name']} ({data['client']}):\n" + table(rows, ["type", "assets", "what"])
-    head = details([("instance", data["name"]), ("state", data["state"])])
+        would = (
+            f"Would erase {data['name']} ({data['client']}){f'; {REHEARSAL}' if data['rehearsal'] else ''}:\n"
+        )
+        return would + table(rows, ["type", "assets", "what"])
+    head = details([("instance", data["name"]), *_of_cloud(data), ("state", data["state"])])
     proofs = table([_proved(kind, assets) for kind, assets in _by_type(data["assets"])], _COLUMNS)
     return f"{head}\n\n{proofs}\n\n" + _residues(data["residues"]) + _records(data["dns_records"])
 
@@ -29,6 +32,7 @@ def status(data: Mapping[str, Any]) -> str:
     head = details(
         [
             ("instance", data["name"]),
+            *_of_cloud(data),
             ("deleted", cell(data["deleted_at"])),
             ("recoverable until", until or "no date is known"),
             ("seen", cell(data["seen_at"])),
@@ -37,6 +41,10 @@ def status(data: Mapping[str, Any]) -> str:
     if not data["residues"]:
         return f"{head}\n\nNothing is kept of it."
     return f"{head}\n\n" + table([_kept(row) for row in data["residues"]], _KEPT)
+
+
+def _of_cloud(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [("cloud", REHEARSAL)] if data["rehearsal"] else []
 
 
 def ticked(data: Mapping[str, Any]) -> str:

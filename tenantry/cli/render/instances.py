@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tenantry.cli.render.table import cell, details, table
+from tenantry.cli.render.table import REHEARSAL, cell, details, table
 
 __all__ = [
     "changes",
@@ -42,7 +42,8 @@ def changes(data: Data) -> str:
     ]
     text = table(rows, ["kind", "type", "name", "properties"], empty="no changes")
     where = data.get("subscription")
-    return f"subscription {where}\n\n{text}" if where else text
+    text = f"subscription {where}\n\n{text}" if where else text
+    return f"{REHEARSAL}\n{text}" if data.get("rehearsal") else text
 
 
 def previewed(data: Data) -> str:
@@ -60,13 +61,16 @@ def deployed(data: Data) -> str:
     """List what became of each instance."""
     text = table(data["instances"], ["name", "outcome", "state", "health", "url", "seconds"])
     failed = [row for row in data["instances"] if row["outcome"] != "done"]
+    text += "".join(f"\n{row['name']}: {REHEARSAL}" for row in data["instances"] if row["rehearsal"])
     return text + "".join(f"\n{row['name']}: {row['why']}" for row in failed)
 
 
 def listed(data: Data) -> str:
     """List instances."""
     columns = ["name", "client", "state", "target", "placement", "version", "health", "last_backup"]
-    return table(data["instances"], columns, empty="no instances")
+    marked = [{**row, "target": "REHEARSAL"} if row["rehearsal"] else row for row in data["instances"]]
+    text = table(marked, columns, empty="no instances")
+    return f"{text}\n\n{REHEARSAL}." if marked != data["instances"] else text
 
 
 def shown(data: Data) -> str:
@@ -78,6 +82,7 @@ def shown(data: Data) -> str:
             ("client", data["client"]),
             ("state", data["state"]),
             ("target", f"{data['target']} ({cell(data['placement'])})"),
+            *([("cloud", REHEARSAL if data["rehearsal"] else data["cloud"])] if data["cloud"] else []),
             *([("subscription", subscription)] if subscription else []),
             ("url", data["url"]),
             ("isolation", data["isolation"]),
@@ -93,8 +98,13 @@ def shown(data: Data) -> str:
 def health(data: Data) -> str:
     """Show the conditions of each instance looked at."""
     return "\n\n".join(
-        f"{row['name']}: {row['health']}\n" + _conditions(row["conditions"]) for row in data["instances"]
+        f"{row['name']}: {row['health']}{_marked(row)}\n" + _conditions(row["conditions"])
+        for row in data["instances"]
     )
+
+
+def _marked(row: Data) -> str:
+    return f"  ({REHEARSAL})" if row["rehearsal"] else ""
 
 
 def moved(data: Data) -> str:

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["cell", "details", "table"]
+__all__ = ["REHEARSAL", "cell", "details", "table"]
+
+REHEARSAL = "REHEARSAL: on this machine, in no real cloud"
 
 _GAP = 2
 _NARROWEST = 8  # characters that a column keeps at least

@@ -19,8 +19,9 @@ from tenantry.adapters.processes import identity, is_alive
 from tenantry.errors import SpecError, UnavailableError
 from tenantry.model.spec import AzureSettings, CloudName, CredentialKind
 
-__all__ = ["CLOUDS", "Access", "Cloud", "access", "endpoints", "trusting"]
+__all__ = ["CLOUD", "CLOUDS", "Access", "Cloud", "access", "endpoints", "trusting"]
 
+CLOUD: Final = "cloud"  # a fact of an instance: in which it was made
 _ANEW: Final = "start the sandbox anew: tenantry sandbox stop, then tenantry sandbox start"
 # What the sandbox tells its clients, all of it text.
 _TOLD: Final = (
@@ -45,6 +46,11 @@ class Cloud:
     ca_file: Path | None = None  # None: the authorities that the system trusts
     discovery: bool = True  # the login is one that Microsoft's own directory knows
     rehearsal: bool = False
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """What is recorded of an instance that is made here: which cloud, and whether to rehearse."""
+        return {CLOUD: self.name.value, "rehearsal": "true" if self.rehearsal else ""}
 
     @property
     def arm_scope(self) -> str:

@@ -42,6 +42,7 @@ def missing_facts(
     spec, services = request.spec, request.profile.services
     region = values.region_of(spec)
     facts = {
+        **clients.access.cloud.facts,
         values.SUBSCRIPTION: subscription,
         values.REGION: region.name,
         values.SUFFIX: random_suffix(),

@@ -43,6 +43,7 @@ def finish(
 def facts(props: AzureProps, clients: Clients) -> Mapping[str, str]:
     """Return what is told of an instance."""
     found = {
+        **clients.access.cloud.facts,
         "encryption": "customer-managed key",
         "isolation": "resource group, virtual network, private endpoints",
         "region": props.region.name,

@@ -15,7 +15,7 @@ from tenantry.model.spec import InstanceSpec, Workspace
 from tenantry.ports import Instance
 from tenantry.targets.azure import values
 from tenantry.targets.azure.clients import Clients
-from tenantry.targets.azure.clouds import CLOUDS, Access, access
+from tenantry.targets.azure.clouds import CLOUD, CLOUDS, Access, access
 
 __all__ = ["Subscriptions"]
 
@@ -33,7 +33,12 @@ class Subscriptions:
         Args:
             instance: recorded or planned; None: nobody recorded it yet.
             spec: says where one is to live that is not made yet.
+
+        Raises:
+            RefusedError: the instance was made in another cloud than the workspace's.
         """
+        if instance is not None:
+            self.refuse_other_cloud(instance)
         return self._of((self.recorded(instance) if instance else "") or self.wanted(spec))
 
     def recorded(self, instance: Instance) -> str:
@@ -57,6 +62,17 @@ class Subscriptions:
         """
         if self._workspace.azure is not None and self._workspace.azure.cloud in CLOUDS:
             _ = self.of(None, spec).credential
+
+    def refuse_other_cloud(self, instance: Instance) -> None:
+        """Refuse an instance that was made in another cloud: what this one says of it would mean nothing."""
+        made_in, settings = instance.facts.get(CLOUD, ""), self._workspace.azure
+        if settings is None or not made_in or made_in == settings.cloud:
+            return
+        raise RefusedError(
+            f"{instance.name} was made in the cloud {made_in}; azure.cloud says {settings.cloud}",
+            hint=f"write cloud: {made_in} into tenantry.yaml while you work on it, or use another workspace",
+            code="cloud-changed",
+        )
 
     def refuse_move(self, spec: InstanceSpec, instance: Instance) -> None:
         """Refuse a spec that names another subscription than the instance's own."""

@@ -111,6 +111,9 @@ class AzureTarget:
                 where=spec.where,
                 code="no-azure",
             )
+        living = self._living(spec.name)
+        if living is not None:
+            self.subscriptions.refuse_other_cloud(living)
         self.subscriptions.check_credential(spec)
         tools.find_engine()
         if profile.runtime.name != "none":
@@ -119,7 +122,6 @@ class AzureTarget:
         check_room(
             self.workspace.private, least_mib=_LEAST_ROOM_MIB, hint="make room on the workspace's disk"
         )
-        living = self._living(spec.name)
         made_in = living.facts.get(values.REGION, "") if living else ""
         region = values.region_of(spec)
         if made_in and made_in != region.name:
@@ -166,7 +168,7 @@ class AzureTarget:
             if request.profile.services & {Service.DATABASE}:
                 # What a killed run left open.
                 way_in.shut(clients.arm, self.server_id(instance), lease)
-            lease.intent(f"engine up, stack {instance.opaque}")
+            lease.intent(f"{instance.mark}engine up, stack {instance.opaque}")
             result = patience.once_in_force(
                 lambda first: engine.up(
                     instance.opaque,
@@ -322,6 +324,11 @@ class AzureTarget:
     def subscription(self, spec: InstanceSpec) -> str:
         """Return the id of the subscription that an instance lives in or is to live in."""
         return self.subscriptions.of(self._living(spec.name), spec).access.subscription_id
+
+    @property
+    def rehearses(self) -> bool:
+        """Whether what is made here is made to rehearse."""
+        return self.subscriptions.of(None).access.cloud.rehearsal
 
     def clients(self, instance: Instance) -> Clients:
         """Return the clients of the subscription that an instance lives in."""

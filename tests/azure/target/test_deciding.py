@@ -8,9 +8,11 @@ from typing import Any
 from tenantry.errors import RefusedError, TenantryError
 from tenantry.model.azure_types import TYPES
 from tenantry.model.lifecycle import State
+from tenantry.model.regions import CloudName
 from tenantry.model.residency import AzurePlacement
 from tenantry.ports import Event, Request
 from tenantry.targets.azure.cautions import offers_standby
+from tenantry.targets.azure.clouds import CLOUD, CLOUDS
 from tenantry.targets.azure.deciding import missing_facts
 from tenantry.targets.azure.rights import POLICY_READER
 from tenantry.targets.azure.values import OPERATION, REGION, SUBSCRIPTION, SUFFIX
@@ -47,11 +49,14 @@ class _Azure:
         return {"nameAvailable": True}
 
 
-def _decide(azure: _Azure, facts: Mapping[str, str]) -> tuple[Mapping[str, str], list[str]]:
+def _decide(
+    azure: _Azure, facts: Mapping[str, str], *, rehearsal: bool = False
+) -> tuple[Mapping[str, str], list[str]]:
     spec, profile = spec_and_profile()
     spec = dataclasses.replace(spec, azure=AzurePlacement(region="southafricanorth"))
     instance = recorded(name=spec.name, state=State.PROVISIONING, profile=profile.name, facts=facts)
-    access = SimpleNamespace(subscription_id="s", cloud=SimpleNamespace(rehearsal=False))
+    cloud = dataclasses.replace(CLOUDS[CloudName.PUBLIC], rehearsal=rehearsal)
+    access = SimpleNamespace(subscription_id="s", cloud=cloud)
     clients: Any = SimpleNamespace(arm=azure, access=access)
     told: list[Event] = []
     request = Request(spec=spec, profile=profile, instance=instance)
@@ -63,6 +68,13 @@ def test_a_new_instance_gets_its_subscription_region_and_names_once() -> None:
     facts, _ = _decide(_Azure(), {})
     assert (facts[SUBSCRIPTION], facts[REGION], facts[OPERATION]) == ("s", "southafricanorth", "op")
     assert len(facts[SUFFIX]) == 6
+
+
+def test_a_new_instance_keeps_in_which_cloud_it_was_made_and_whether_to_rehearse() -> None:
+    real, _ = _decide(_Azure(), {})
+    assert (real[CLOUD], recorded(facts=real).rehearsal, recorded(facts=real).mark) == ("public", False, "")
+    only, _ = _decide(_Azure(), {}, rehearsal=True)
+    assert (recorded(facts=only).rehearsal, recorded(facts=only).mark) == (True, "REHEARSAL: ")
 
 
 def test_that_policies_may_not_be_asked_is_told_and_stops_nothing() -> None:

@@ -11,6 +11,7 @@ from tenantry.errors import RefusedError
 from tenantry.model.residency import AzurePlacement
 from tenantry.model.spec import AzureSettings, CloudName, InstanceSpec, Workspace
 from tenantry.ports import Instance
+from tenantry.targets.azure.clouds import CLOUD
 from tenantry.targets.azure.subscriptions import Subscriptions
 from tenantry.targets.azure.values import SUBSCRIPTION, SUFFIX
 from tests.journeys.sweep import spec_and_profile
@@ -90,6 +91,26 @@ def test_a_spec_that_names_the_same_one_or_none_is_not_refused(workspace: Worksp
     found, instance = Subscriptions(workspace), _instance({**_MADE, SUBSCRIPTION: _OTHER.lower()})
     for spec in (_spec(_OTHER), _spec(_OTHER.lower()), _spec()):
         found.refuse_move(spec, instance)
+
+
+@pytest.mark.parametrize(
+    ("made_in", "now"),
+    [("sandbox", CloudName.PUBLIC), ("public", CloudName.SANDBOX), ("china", CloudName.PUBLIC)],
+)
+def test_an_instance_that_was_made_in_another_cloud_is_refused_whatever_is_asked(
+    workspace: Workspace, made_in: str, now: CloudName
+) -> None:
+    assert workspace.azure is not None
+    here = dataclasses.replace(workspace, azure=dataclasses.replace(workspace.azure, cloud=now))
+    with pytest.raises(RefusedError) as refused:
+        Subscriptions(here).of(_instance({**_MADE, CLOUD: made_in}))  # none of them runs or is asked
+    assert (refused.value.code, refused.value.exit_code) == ("cloud-changed", 77)
+    assert f"cloud: {made_in}" in refused.value.hint
+
+
+def test_an_instance_of_the_workspaces_own_cloud_is_not_refused(workspace: Workspace) -> None:
+    for facts in ({**_MADE, CLOUD: "public"}, _MADE, {}):
+        assert Subscriptions(workspace).of(_instance(facts)).access.cloud.name is CloudName.PUBLIC
 
 
 def test_before_it_is_made_a_spec_may_change_its_mind(workspace: Workspace) -> None:
