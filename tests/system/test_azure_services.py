@@ -66,6 +66,17 @@ def test_it_is_healthy_and_keeps_a_file_as_a_blob(fleet: Fleet, lesotho: dict[st
     assert _ask(fleet, f"{lesotho['url']}/one.txt") == (200, _MARKER.encode())
 
 
+def test_its_journal_says_from_the_first_run_of_the_engine_on_that_it_is_a_rehearsal(
+    fleet: Fleet, lesotho: dict[str, Any]
+) -> None:
+    assert lesotho["rehearsal"]
+    lines = fleet.run("journal", "show", "--instance", "lesotho")["data"]["lines"]
+    texts = [one["text"] for one in lines if one["text"]]
+    first = next(text for text in texts if "engine up, stack" in text)
+    assert first.startswith("REHEARSAL: ")
+    assert any(text.startswith("REHEARSAL: conditions: ") for text in texts)
+
+
 def test_pages_of_its_portal_may_ask_it_and_no_others(fleet: Fleet, lesotho: dict[str, Any]) -> None:
     listed = fleet.sandbox.arm().list(f"{fleet.group('lesotho')}/resources", "2021-04-01")
     portal = next(str(one["id"]) for one in listed if one["type"] == "Microsoft.Web/staticSites")
