@@ -98,7 +98,6 @@ def example_props(folder: Path, *, profile: str = "registrations", **more: Any) 
         },
         "administrator_password": "Aa1-the-administrators-password",
         "emails": ("it@example.org",),
-        "principal_id": "33333333-3333-3333-3333-333333333333",
         "rehearsal": False,
     }
     return AzureProps(**{**values, **more})

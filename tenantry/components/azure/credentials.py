@@ -3,7 +3,8 @@
 Services that encrypt ask for purge protection, so the vault of the key has it,
 for the shortest time there is; the one of the secrets has none and can be purged
 at once. Both are closed to the outside; secrets are written through Resource
-Manager, which needs no way in.
+Manager, which needs no way in. It deletes none, and the vault itself lets nobody
+in to do it: a secret that no variable has any more stays declared, disabled.
 """
 
 from __future__ import annotations
@@ -15,19 +16,19 @@ from pulumi_azure_native import keyvault
 
 from tenantry.components.azure.identity import (
     CRYPTO_USER,
-    SECRETS_OFFICER,
     SECRETS_USER,
     Identities,
     assign,
 )
 from tenantry.components.azure.network import Link, Network, PrivateEndpoint
-from tenantry.components.azure.props import AzureProps
+from tenantry.components.azure.props import IN_VAULT, AzureProps
 from tenantry.model.azure_names import secret_name
 
 __all__ = ["Credentials"]
 
 _KEPT_DAYS = 7  # the shortest that Azure has
 _KEY_BITS = 3072
+_NOTHING = "withdrawn"  # a secret has to have some value
 
 
 class Credentials(pulumi.ComponentResource):
@@ -88,16 +89,8 @@ class Credentials(pulumi.ComponentResource):
             )
         ]
         self.readable: Sequence[pulumi.Resource] = [may_read, *made, *doors]
-        if props.principal_id:
-            assign(
-                "operator-may-manage-secrets",
-                props,
-                role=SECRETS_OFFICER,
-                scope=self.secrets_vault.id,
-                principal_id=props.principal_id,
-                principal_type=props.principal_type,
-                opts=mine,
-            )
+        for name in props.former_secrets:
+            self._withdraw(name)
         self.register_outputs({})
 
     def _vault(self, name: str, called: str, location: str, *, protected: bool) -> keyvault.Vault:
@@ -137,12 +130,21 @@ class Credentials(pulumi.ComponentResource):
 
     def keep(self, name: str, value: pulumi.Input[str]) -> keyvault.Secret:
         """Put the value of a setting into the vault of the secrets."""
+        properties = keyvault.SecretPropertiesArgs(value=pulumi.Output.secret(value))
+        return self._secret(secret_name(name), properties)
+
+    def _withdraw(self, name: str) -> None:
+        """Put nothing over a secret that was, and disable it; its older versions go with the vault."""
+        attributes = keyvault.SecretAttributesArgs(enabled=False)
+        self._secret(name, keyvault.SecretPropertiesArgs(value=_NOTHING, attributes=attributes))
+
+    def _secret(self, name: str, properties: keyvault.SecretPropertiesArgs) -> keyvault.Secret:
         return keyvault.Secret(
-            f"secret-{secret_name(name)}",
+            f"{IN_VAULT}{name}",
             resource_group_name=self._group,
             vault_name=self.secrets_vault.name,
-            secret_name=secret_name(name),
-            properties=keyvault.SecretPropertiesArgs(value=pulumi.Output.secret(value)),
+            secret_name=name,
+            properties=properties,
             tags=self._props.all_tags,
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -12,9 +12,7 @@ from tenantry.components.azure.props import AzureProps
 
 __all__ = [
     "BLOB_CONTRIBUTOR",
-    "CRYPTO_OFFICER",
     "CRYPTO_USER",
-    "SECRETS_OFFICER",
     "SECRETS_USER",
     "Identities",
     "assign",
@@ -22,9 +20,7 @@ __all__ = [
 
 # Built-in roles, by their ids, which are the same in every directory.
 SECRETS_USER: Final = "4633458b-17de-408a-b874-0445c86b69e6"
-SECRETS_OFFICER: Final = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
 CRYPTO_USER: Final = "e147488a-f6f5-4113-8e2d-b22465e65bf6"  # Key Vault Crypto Service Encryption User
-CRYPTO_OFFICER: Final = "14b46e9e-c2b7-41b4-b07b-48a6ebf60603"
 BLOB_CONTRIBUTOR: Final = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 _NAMESPACE: Final = uuid.UUID("6f2e1b1c-7a53-4f0e-9a0d-0c1b6a1e5d11")
 
@@ -63,7 +59,6 @@ def assign(
     role: str,
     scope: pulumi.Input[str],
     principal_id: pulumi.Input[str],
-    principal_type: str = "ServicePrincipal",
     opts: pulumi.ResourceOptions,
 ) -> authorization.RoleAssignment:
     """Give a principal a role at one resource, under a name that a second run finds again."""
@@ -75,6 +70,6 @@ def assign(
             f"/subscriptions/{props.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{role}"
         ),
         principal_id=principal_id,
-        principal_type=principal_type,
+        principal_type="ServicePrincipal",
         opts=opts,
     )

@@ -20,6 +20,7 @@ __all__ = [
     "ADMINISTRATOR",
     "APP_PASSWORD",
     "APP_ROLE",
+    "IN_VAULT",
     "STORAGE_PERCENT",
     "SYSTEM_CA_FILE",
     "AzureProps",
@@ -31,6 +32,7 @@ __all__ = [
 ADMINISTRATOR = "tenantry_admin"  # of the database server; only the way in of an operation uses it
 APP_ROLE = "app_1"  # the workload's login; made over SQL, not here
 APP_PASSWORD = "database.app.password"  # noqa: S105 - the name of a secret
+IN_VAULT = "secret-"  # what the engine's name of a secret begins with; then its name in the vault
 STORAGE_PERCENT = 85  # of the server's storage: from here on people are told, and health is not well
 SYSTEM_CA_FILE = "/etc/ssl/certs/ca-certificates.crt"  # of App Service's images, which are Debian
 
@@ -79,6 +81,7 @@ class AzureProps:
     settings: Mapping[str, str]  # values of fixed, client and organisation variables, by name
     secrets: Mapping[str, str] = field(repr=False)  # of generated and secret variables, and APP_PASSWORD
     administrator_password: str = field(repr=False)  # of the database server
+    former_secrets: tuple[str, ...] = ()  # names in the vault that no variable has any more
     log_retention_days: int = 90
     emails: tuple[str, ...] = ()  # that alerts go to
     webhook: str = ""
@@ -87,8 +90,6 @@ class AzureProps:
     running: bool = True  # False: the instance is suspended, its site does not answer
     rehearsal: bool = False
     expected_health: str = "/"
-    principal_id: str = ""  # of the operator; "": it gets no role here
-    principal_type: str = "ServicePrincipal"  # or "User"
     suffixes: Suffixes = field(default_factory=Suffixes)
     postgres_version: str = "17"  # the newest that the region's capabilities list
     standby_offered: bool = True  # False: Azure offered none in the region when the instance was made

@@ -25,12 +25,6 @@ class Principal:
 
     object_id: str
     client_id: str
-    is_application: bool
-
-    @property
-    def kind(self) -> str:
-        """The word of role assignments for it."""
-        return "ServicePrincipal" if self.is_application else "User"
 
 
 class Clients:
@@ -87,7 +81,6 @@ class Clients:
         return Principal(
             object_id=str(claims.get("oid", "")),
             client_id=str(claims.get("appid") or claims.get("azp") or self.access.client_id),
-            is_application=claims.get("idtyp") == "app" or "upn" not in claims,
         )
 
     def now(self) -> datetime:

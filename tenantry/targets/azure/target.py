@@ -139,6 +139,7 @@ class AzureTarget:
         request = self._decided(request, on_event, record=False)
         new = not self.engines.make(request.instance, {}).exists(request.instance.opaque)
         props = self.props(request, secrets=values.made_up_secrets(request.profile) if new else None)
+        props = self._with_former_secrets(props, request.instance)
         stage = host_name.next_stage(host_name.look(self.clients(request.instance).arm, props))
         props = dataclasses.replace(props, binding=stage)
         with self._engine(request.instance) as engine:
@@ -157,7 +158,7 @@ class AzureTarget:
         instance = request.instance
         clients = self.clients(instance)
         secrets = values.ensure_secrets(self.vault(instance.opaque), request.profile)
-        props = self.props(request, secrets=secrets)
+        props = self._with_former_secrets(self.props(request, secrets=secrets), instance)
         named = host_name.look(clients.arm, props)
         props = dataclasses.replace(props, binding=named.binding)
         program = azure_program(props)
@@ -409,14 +410,17 @@ class AzureTarget:
         """Return what the program of a recorded instance is made from, with its secrets or others."""
         if secrets is None:
             secrets = values.ensure_secrets(self.vault(request.instance.opaque), request.profile)
-        clients = self.clients(request.instance)
         return values.azure_props(
             request,
             workspace=self.workspace,
-            access=clients.access,
-            principal=clients.principal,
+            access=self.clients(request.instance).access,
             secrets=secrets,
         )
+
+    def _with_former_secrets(self, props: AzureProps, instance: Instance) -> AzureProps:
+        made = self.engines.make(instance, {}).resources(instance.opaque)
+        secrets = [one.name for one in made if one.type.endswith("keyvault:Secret")]
+        return values.with_former_secrets(props, secrets)
 
     def _with_state(self, request: Request, state: State, lease: Lease, on_event: OnEvent) -> None:
         wanted = dataclasses.replace(request, instance=dataclasses.replace(request.instance, state=state))

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from tenantry.components.azure.props import ADMINISTRATOR, APP_PASSWORD, AzureProps, Binding, Suffixes
+from tenantry.components.azure.props import (
+    ADMINISTRATOR,
+    APP_PASSWORD,
+    IN_VAULT,
+    AzureProps,
+    Binding,
+    Suffixes,
+)
+from tenantry.components.azure.settings import site_settings
 from tenantry.config.profile import resolved_settings
 from tenantry.config.regions import find_region, region_code
 from tenantry.errors import DefectError, UnavailableError
-from tenantry.model.azure_names import AzureNames, client_code
+from tenantry.model.azure_names import AzureNames, client_code, secret_name
 from tenantry.model.azure_sizes import AZURE_SIZES
 from tenantry.model.lifecycle import State
 from tenantry.model.profile import Profile
@@ -18,7 +27,6 @@ from tenantry.model.spec import InstanceSpec, Workspace
 from tenantry.ports import Instance, Request, SecretStore
 from tenantry.targets.azure import host_name
 from tenantry.targets.azure.cautions import offers_standby
-from tenantry.targets.azure.clients import Principal
 from tenantry.targets.azure.clouds import Access
 from tenantry.targets.generated import new_password, variable_makers
 
@@ -38,6 +46,7 @@ __all__ = [
     "names_of",
     "region_of",
     "tags_of",
+    "with_former_secrets",
 ]
 
 ADMINISTRATOR_PASSWORD: Final = "database.administrator.password"  # noqa: S105 - names of secrets
@@ -93,7 +102,6 @@ def azure_props(
     *,
     workspace: Workspace,
     access: Access,
-    principal: Principal,
     secrets: Mapping[str, str],
 ) -> AzureProps:
     """Return the props of the instance's program; the instance's facts must be there."""
@@ -127,12 +135,22 @@ def azure_props(
         running=instance.state is not State.SUSPENDED,
         rehearsal=access.cloud.rehearsal,
         expected_health=profile.health.path,
-        principal_id=principal.object_id,
-        principal_type=principal.kind,
         suffixes=_suffixes(access),
         postgres_version=instance.facts.get(VERSION, "17"),
         standby_offered=offers_standby(instance.facts),
     )
+
+
+def with_former_secrets(props: AzureProps, made: Iterable[str]) -> AzureProps:
+    """Return the props with those secrets of the vault that no variable has any more.
+
+    ``made`` are the names that the engine has for what it made. It would delete such a
+    secret at the vault itself, which lets nobody in.
+    """
+    settings = site_settings(props)
+    named = {secret_name(one) for one in (*settings.secret, *settings.told_in_secret)}
+    there = {one.removeprefix(IN_VAULT) for one in made if one.startswith(IN_VAULT)}
+    return dataclasses.replace(props, former_secrets=tuple(sorted(there - named)))
 
 
 def _binding(spec: InstanceSpec, instance: Instance) -> Binding:

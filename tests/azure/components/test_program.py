@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bench.coverage import named_by_the_components
+from tenantry.components.azure.identity import SECRETS_USER
 from tenantry.components.azure.tokens import DATA_TOKENS, NOT_LOCKED
 from tenantry.model.azure_types import TYPES
 from tenantry.model.residency import AzurePlacement
@@ -124,6 +125,15 @@ def test_no_setting_of_the_site_is_a_secret(sent: dict[str, dict[str, Any]]) -> 
 def test_secrets_go_into_the_vault_and_nowhere_else(sent: dict[str, dict[str, Any]]) -> None:
     holders = {token_of(path) for path, body in sent.items() if "the-session-secret" in str(body)}
     assert holders == {"azure-native:keyvault:Secret"}
+
+
+def test_nobody_but_the_workload_may_use_the_secrets_of_the_vault(sent: dict[str, dict[str, Any]]) -> None:
+    given = [
+        body["properties"]["roleDefinitionId"].rpartition("/")[2]
+        for path, body in sent.items()
+        if "/vaults/kvs-" in path and token_of(path).endswith(":RoleAssignment")
+    ]
+    assert given == [SECRETS_USER]
 
 
 def test_data_services_have_no_public_access(sent: dict[str, dict[str, Any]]) -> None:

@@ -39,7 +39,6 @@ def answers(sandbox: Sandbox, folder: Path) -> dict[str, dict[str, Any]]:
         folder / "w",
         subscription_id=told["subscription_id"],
         directory_id=told["directory_id"],
-        principal_id=told["object_id"],
     )
     ids = {key: told[key] for key in ("subscription_id", "directory_id", "client_id", "object_id")}
     with serve(arm, lambda _: arm, **ids) as port:

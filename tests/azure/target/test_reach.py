@@ -9,7 +9,7 @@ from tenantry.targets.azure.clients import Principal
 from tenantry.targets.azure.reach import usable
 
 _HERE = "/subscriptions/s"
-_ME = Principal(object_id="o", client_id="c", is_application=True)
+_ME = Principal(object_id="o", client_id="c")
 
 
 class _Azure:

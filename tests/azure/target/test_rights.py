@@ -9,7 +9,7 @@ from tenantry.targets.azure.clients import Principal
 from tenantry.targets.azure.rights import NEEDED, missing_rights
 
 _HERE = "/subscriptions/s"
-_PRINCIPAL = Principal(object_id="o", client_id="c", is_application=True)
+_PRINCIPAL = Principal(object_id="o", client_id="c")
 # As Microsoft describes its built-in roles: what they allow and what they take away again.
 _ROLES: dict[str, tuple[list[str], list[str]]] = {
     "owner": (["*"], []),
