@@ -18,8 +18,9 @@ from dataclasses import dataclass
 
 from tenantry.errors import DefectError
 
-__all__ = ["AzureNames", "client_code", "random_suffix", "secret_name"]
+__all__ = ["LOCK", "AzureNames", "client_code", "random_suffix", "secret_name"]
 
+LOCK = "tenantry-holds-data"  # the name of every lock of an instance; where it is differs
 _ALPHABET = "abcdefghjkmnpqrstvwxyz23456789"  # as in tenantry.model.names
 _SUFFIX_LENGTH = 6
 _CODE_LENGTH = 8  # with a region code of 4 and the suffix, a vault's name has 24 characters: its limit

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import pulumi
 from pulumi_azure_native import authorization
 
+from tenantry.model.azure_names import LOCK
+
 __all__ = ["Guard"]
 
 
@@ -20,7 +22,7 @@ class Guard(pulumi.ComponentResource):
             authorization.ManagementLockByScope(
                 f"lock-{name}",
                 scope=resource_id,
-                lock_name="tenantry-holds-data",
+                lock_name=LOCK,
                 level=authorization.LockLevel.CAN_NOT_DELETE,
                 notes="It holds a client's data. To erase an instance: tenantry erase run NAME",
                 opts=pulumi.ResourceOptions(parent=self),

@@ -17,7 +17,7 @@ from tenantry.targets.azure import database, package, patience, tasks, values, w
 from tenantry.targets.azure.clients import Clients
 from tenantry.targets.host.environment import environment
 
-__all__ = ["door", "facts", "finish", "log_lines", "server_id", "variables"]
+__all__ = ["door", "enters", "facts", "finish", "log_lines", "server_id", "variables"]
 
 
 def finish(
@@ -29,8 +29,11 @@ def finish(
     on_event: OnEvent,
 ) -> None:
     """Prepare the database over the private way in, run what runs once, and send the package."""
-    if props.needs(Service.DATABASE) and _is_deploy(lease):
-        _prepare(clients, props, secrets, lease, on_event)
+    if enters(props, lease):
+        entrance = door(clients, props)
+        server = server_id(props.subscription_id, props.names)
+        with way_in.opened(clients.arm, server, entrance, lease, on_event):
+            _prepare(clients, props, secrets, entrance, lease=lease, on_event=on_event)
     if props.running:
         identity = {"resourceGroupName": props.names.resource_group, "name": props.names.site}
         web_app = resource_id("azure-native:web:WebApp", identity, props.subscription_id)
@@ -38,6 +41,11 @@ def finish(
     if props.profile.package is not None and props.running:
         site = clients.site(f"{props.names.site}.scm.{props.suffixes.sites}")
         package.send(site, props.profile.package.folder, lease, on_event)
+
+
+def enters(props: AzureProps, lease: Lease) -> bool:
+    """Say whether the database must be looked at; a mere stop or start leaves it alone."""
+    return props.needs(Service.DATABASE) and lease.operation.kind not in {"suspend", "resume"}
 
 
 def facts(props: AzureProps, clients: Clients) -> Mapping[str, str]:
@@ -93,41 +101,40 @@ def server_id(subscription_id: str, names: AzureNames) -> str:
     return resource_id(token, inputs, subscription_id)
 
 
-def _is_deploy(lease: Lease) -> bool:
-    """Say whether the database must be looked at; a mere stop or start leaves it alone."""
-    return lease.operation.kind not in {"suspend", "resume"}
-
-
 def _prepare(
-    clients: Clients, props: AzureProps, secrets: Mapping[str, str], lease: Lease, on_event: OnEvent
+    clients: Clients,
+    props: AzureProps,
+    secrets: Mapping[str, str],
+    entrance: database.Door,
+    *,
+    lease: Lease,
+    on_event: OnEvent,
 ) -> None:
-    entrance = door(clients, props)
-    with way_in.opened(clients.arm, server_id(props.subscription_id, props.names), entrance, lease, on_event):
-        on_event(Event(text="roles and rights in the database"))
-        lease.intent("prepare roles, schemas and rights in the database")
-        database.prepare(
-            entrance,
-            props.profile,
-            app_password=secrets[APP_PASSWORD],
-            deploy_password=secrets[values.DEPLOY_PASSWORD],
-        )
-        for name, task in (("migration", props.profile.migration), ("bootstrap", props.profile.bootstrap)):
-            if task is not None:
-                tasks.run(
-                    name,
-                    task,
-                    props=props,
-                    environment=variables(
-                        clients,
-                        props,
-                        secrets,
-                        user=database.DEPLOY_ROLE,
-                        password=secrets[values.DEPLOY_PASSWORD],
-                    ),
-                    door=entrance,
-                    lease=lease,
-                    on_event=on_event,
-                )
+    on_event(Event(text="roles and rights in the database"))
+    lease.intent("prepare roles, schemas and rights in the database")
+    database.prepare(
+        entrance,
+        props.profile,
+        app_password=secrets[APP_PASSWORD],
+        deploy_password=secrets[values.DEPLOY_PASSWORD],
+    )
+    for name, task in (("migration", props.profile.migration), ("bootstrap", props.profile.bootstrap)):
+        if task is not None:
+            tasks.run(
+                name,
+                task,
+                props=props,
+                environment=variables(
+                    clients,
+                    props,
+                    secrets,
+                    user=database.DEPLOY_ROLE,
+                    password=secrets[values.DEPLOY_PASSWORD],
+                ),
+                door=entrance,
+                lease=lease,
+                on_event=on_event,
+            )
 
 
 def variables(

@@ -52,7 +52,7 @@ def execute(
         BusyError: another operation holds the instance.
         RefusedError: it was cancelled, and the command was ended.
         UnavailableError: no such program, or the server does not let this machine in.
-        FailedError: afterwards the server is still open.
+        FailedError: somebody else locked the server, or afterwards it is still open.
     """
     argv, folder = planned(props.profile, command)
     given = deploying.variables(clients, props, secrets, user=APP_ROLE, password=secrets[APP_PASSWORD])

@@ -167,8 +167,11 @@ class AzureTarget:
                 lease.evidence(f"took over the engine's lock of a dead process: {holder}")
             lease.check()
             if request.profile.services & {Service.DATABASE}:
+                server = self.server_id(instance)
+                if deploying.enters(props, lease):
+                    way_in.refuse_locked(clients.arm, server)
                 # What a killed run left open.
-                way_in.shut(clients.arm, self.server_id(instance), lease)
+                way_in.shut(clients.arm, server, lease)
             lease.intent(f"{instance.mark}engine up, stack {instance.opaque}")
             result = patience.once_in_force(
                 lambda first: engine.up(

@@ -18,13 +18,13 @@ from tenantry.adapters.azure_arm import Arm
 from tenantry.errors import FailedError, TenantryError, UnavailableError
 from tenantry.model.azure_types import TYPES
 from tenantry.ports import Event, Lease, OnEvent
+from tenantry.targets.azure import locks
 from tenantry.targets.azure.database import Door
 
-__all__ = ["is_closed", "opened", "shut"]
+__all__ = ["is_closed", "opened", "refuse_locked", "shut"]
 
 _RULE: Final = "tenantry-operator"
 _VERSION: Final = TYPES["azure-native:dbforpostgresql:Server"].version
-_LOCKS: Final = TYPES["azure-native:authorization:ManagementLockByScope"].version
 _PATIENCE_SECONDS: Final = 180.0
 _ADDRESS: Final = re.compile(r'no pg_hba\.conf entry for host "([0-9.]+)"')
 
@@ -33,10 +33,14 @@ _ADDRESS: Final = re.compile(r'no pg_hba\.conf entry for host "([0-9.]+)"')
 def opened(arm: Arm, server_id: str, door: Door, lease: Lease, on_event: OnEvent) -> Iterator[None]:
     """Let this machine reach a server for as long as the block runs.
 
+    Of locks the instance's own alone is ever lifted.
+
     Raises:
         UnavailableError: the address is not learned, or the server does not let it in.
-        FailedError: afterwards it is still open.
+        FailedError: somebody else's lock would forbid to close it again; nothing was opened then.
+            Or afterwards it is still open.
     """
+    refuse_locked(arm, server_id)
     lease.intent(f"way in: allow the operator's address at {server_id.rpartition('/')[2]}")
     on_event(Event(text="opening the private way in for this machine"))
     address = ""
@@ -58,6 +62,15 @@ def opened(arm: Arm, server_id: str, door: Door, lease: Lease, on_event: OnEvent
             _delete_rule(arm, server_id, lease)
         _see_that_it_is_closed(arm, server_id)
         lease.evidence("way in: withdrawn, and seen to be closed")
+
+
+def refuse_locked(arm: Arm, server_id: str) -> None:
+    """Refuse what would open a way in that somebody else's lock forbids to close.
+
+    Raises:
+        FailedError: there is such a lock; it is named.
+    """
+    locks.refuse_foreign(locks.at_and_above(arm, server_id), _group(server_id))
 
 
 def shut(arm: Arm, server_id: str, lease: Lease) -> None:
@@ -96,39 +109,26 @@ def is_closed(arm: Arm, server_id: str) -> bool:
 
 
 def _delete_rule(arm: Arm, server_id: str, lease: Lease) -> None:
-    """Delete the rule. A delete lock of the server forbids that, too: it is lifted, and put back.
+    """Delete the rule. A delete lock of the server forbids that, too: our own is lifted, and put back.
 
     A lock that was just made holds before a list shows it.
     """
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
-            with _unlocked(arm, server_id, lease):
+            with locks.lifted(arm, server_id, _group(server_id), lease):
                 arm.delete(f"{server_id}/firewallRules/{_RULE}", _VERSION)
         except TenantryError as error:
             if not arm_code(error, "ScopeLocked") or time.monotonic() > deadline:
                 raise
+            refuse_locked(arm, server_id)
         else:
             return
         time.sleep(1)
 
 
-@contextmanager
-def _unlocked(arm: Arm, server_id: str, lease: Lease) -> Iterator[None]:
-    """Lift the locks of a server that are listed for as long as the block runs."""
-    own = f"{server_id}/providers/microsoft.authorization/locks/".lower()
-    listed = arm.list(f"{server_id}/providers/Microsoft.Authorization/locks", _LOCKS)
-    locks = [one for one in listed if one["id"].lower().startswith(own)]
-    for lock in locks:
-        lease.intent(f"way in: lift the lock {lock['name']} for a moment")
-        arm.delete(lock["id"], _LOCKS)
-    try:
-        yield
-    finally:
-        for lock in locks:
-            kept = {key: lock["properties"][key] for key in ("level", "notes") if key in lock["properties"]}
-            arm.put(lock["id"], _LOCKS, {"properties": kept})
-            lease.evidence(f"way in: the lock {lock['name']} is back")
+def _group(server_id: str) -> str:
+    return server_id.partition("/providers/")[0]
 
 
 def _public_access(server: Mapping[str, Any]) -> str:

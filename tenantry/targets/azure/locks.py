@@ -1,0 +1,86 @@
+"""Locks: an instance's own are lifted where a step must; somebody else's stops what it would forbid.
+
+A lock is the instance's own by its id: one of tenantry's name, on something in the
+instance's group. The engine's state would not do: a create that was cut off is in none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from tenantry.adapters.azure_arm import Arm
+from tenantry.errors import FailedError
+from tenantry.model.azure_names import LOCK
+from tenantry.model.azure_types import TYPES
+from tenantry.ports import Lease
+
+__all__ = ["VERSION", "at_and_above", "at_and_below", "is_own", "lifted", "refuse_foreign"]
+
+_KIND: Final = TYPES["azure-native:authorization:ManagementLockByScope"]
+VERSION: Final = _KIND.version
+
+
+def at_and_above(arm: Arm, resource: str) -> Sequence[dict[str, Any]]:
+    """Return the locks that hold at a resource: its own, and those of its group and subscription."""
+    return [one for one in _listed(arm, resource) if _holds(one, resource)]
+
+
+def at_and_below(arm: Arm, group: str) -> Sequence[dict[str, Any]]:
+    """Return the locks that forbid to delete a group with all that is in it, those above it too."""
+    inside = f"{group.lower()}/"
+    return [one for one in _listed(arm, group) if _holds(one, group) or _scope(one).startswith(inside)]
+
+
+def is_own(lock: dict[str, Any], group: str) -> bool:
+    """Say whether a lock is the one that the instance of a resource group has on one of its resources."""
+    named = str(lock["id"]).lower().endswith(f"/locks/{LOCK}")
+    return named and _scope(lock).startswith(f"{group.lower()}/providers/")
+
+
+def refuse_foreign(found: Sequence[dict[str, Any]], group: str) -> None:
+    """Refuse if one of these locks is not the own one of the instance that lives in a resource group.
+
+    Raises:
+        FailedError: somebody else's lock, named.
+    """
+    others = [str(one["id"]) for one in found if not is_own(one, group)]
+    if others:
+        raise FailedError(
+            f"somebody else locked it: {others[0]}",
+            hint="see who did and why; remove the lock only if its owner agrees",
+            code="scope-locked",
+        )
+
+
+@contextmanager
+def lifted(arm: Arm, resource: str, group: str, lease: Lease) -> Iterator[None]:
+    """Lift the instance's own locks of a resource for as long as the block runs; put them back anyhow."""
+    here = f"{resource.lower()}/"
+    ours = [one for one in _listed(arm, resource) if _scope(one) == here and is_own(one, group)]
+    for lock in ours:
+        lease.intent(f"lift the lock {lock['name']} of {resource.rpartition('/')[2]} for a moment")
+        arm.delete(lock["id"], VERSION)
+    try:
+        yield
+    finally:
+        for lock in ours:
+            kept = {key: lock["properties"][key] for key in ("level", "notes") if key in lock["properties"]}
+            arm.put(lock["id"], VERSION, {"properties": kept})
+            lease.evidence(f"the lock {lock['name']} is back")
+
+
+def _listed(arm: Arm, resource: str) -> Sequence[dict[str, Any]]:
+    """Return all of the subscription's: what is listed at a resource need not have those above it."""
+    subscription = "/".join(resource.split("/")[:3])
+    return arm.list(f"{subscription}/providers/{_KIND.arm_type}", VERSION)
+
+
+def _holds(lock: dict[str, Any], resource: str) -> bool:
+    return f"{resource.lower()}/".startswith(_scope(lock))
+
+
+def _scope(lock: dict[str, Any]) -> str:
+    """Return what is locked, in lower case, with a slash at the end."""
+    return str(lock["id"]).lower().rpartition(f"/providers/{_KIND.arm_type.lower()}/")[0] + "/"

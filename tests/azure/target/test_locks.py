@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tenantry.errors import FailedError
+from tenantry.model.azure_types import TYPES
+from tenantry.targets.azure import locks, way_in
+
+_GROUP = "/subscriptions/s/resourceGroups/rg-kenya"
+_SERVER = f"{_GROUP}/providers/Microsoft.DBforPostgreSQL/flexibleServers/psql"
+_AT = "/providers/Microsoft.Authorization/locks/"
+_OURS = f"{_SERVER}{_AT}tenantry-holds-data"
+_VERSION = TYPES["azure-native:dbforpostgresql:Server"].version
+
+
+class _Manager:
+    """A server with locks, and what was asked for at it."""
+
+    def __init__(self, *locked: str, open_: bool = False) -> None:
+        self.locked = {one: {"level": "CanNotDelete", "notes": "why"} for one in locked}
+        self.public = "Enabled" if open_ else "Disabled"
+        self.rules = [f"{_SERVER}/firewallRules/tenantry-operator"] if open_ else []
+        self.effects: list[tuple[str, str]] = []
+
+    def list(self, path: str, version: str, **query: str) -> Sequence[dict[str, Any]]:
+        if path.endswith("/firewallRules"):
+            return [{"id": one} for one in self.rules]
+        assert path == "/subscriptions/s/providers/Microsoft.Authorization/locks"
+        names = {one: one.rpartition("/")[2] for one in self.locked}
+        return [
+            {"id": one, "name": names[one], "properties": dict(kept)} for one, kept in self.locked.items()
+        ]
+
+    def get(self, path: str, version: str, **query: str) -> dict[str, Any] | None:
+        if path == _SERVER:
+            return {"properties": {"network": {"publicNetworkAccess": self.public}}}
+        return {"id": path} if path in self.rules else None
+
+    def patch(self, path: str, version: str, body: Any) -> None:
+        self.effects.append(("PATCH", path))
+        self.public = body["properties"]["network"]["publicNetworkAccess"]
+
+    def put(self, path: str, version: str, body: Any) -> None:
+        self.effects.append(("PUT", path))
+        self.locked[path] = body["properties"]
+
+    def delete(self, path: str, version: str, **query: str) -> bool:
+        if path in self.rules:
+            if self.locked:
+                raise FailedError("(ScopeLocked) it is locked", code="scope-locked")
+            self.rules.remove(path)
+        else:
+            del self.locked[path]
+        self.effects.append(("DELETE", path))
+        return True
+
+
+class _Lease:
+    def intent(self, text: str) -> None: ...
+
+    def evidence(self, text: str) -> None: ...
+
+
+@contextmanager
+def _opened(manager: _Manager) -> Any:
+    door: Any = None
+    with way_in.opened(
+        manager,  # type: ignore[arg-type]
+        _SERVER,
+        door,
+        _Lease(),  # type: ignore[arg-type]
+        lambda _: None,
+    ):
+        yield
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        f"{_SERVER}{_AT}theirs",
+        f"{_GROUP}{_AT}theirs",
+        f"/subscriptions/s{_AT}theirs",
+        f"{_GROUP}{_AT}tenantry-holds-data",
+    ],
+)
+def test_nothing_is_opened_where_somebody_elses_lock_would_forbid_to_close_it(theirs: str) -> None:
+    manager = _Manager(_OURS, theirs)
+    with pytest.raises(FailedError, match=theirs) as refused, _opened(manager):
+        pass
+    assert (refused.value.code, refused.value.exit_code) == ("scope-locked", 1)
+    assert (manager.effects, len(manager.locked)) == ([], 2)
+
+
+def test_a_lock_of_something_else_holds_nobody_up() -> None:
+    others = [f"{_GROUP}/providers/Microsoft.KeyVault/vaults/kvs{_AT}theirs", f"{_GROUP}-2{_AT}theirs"]
+    manager = _Manager(_OURS, *others)
+    way_in.refuse_locked(manager, _SERVER)  # type: ignore[arg-type]
+
+
+def test_what_was_left_open_is_closed_with_our_own_lock_lifted_and_put_back() -> None:
+    manager = _Manager(_OURS, open_=True)
+    way_in.shut(manager, _SERVER, _Lease())  # type: ignore[arg-type]
+    assert manager.effects == [
+        ("PATCH", _SERVER),
+        ("DELETE", _OURS),
+        ("DELETE", f"{_SERVER}/firewallRules/tenantry-operator"),
+        ("PUT", _OURS),
+    ]
+    assert manager.locked == {_OURS: {"level": "CanNotDelete", "notes": "why"}}
+
+
+def test_somebody_elses_lock_is_never_lifted_and_is_named() -> None:
+    theirs = f"{_SERVER}{_AT}theirs"
+    manager = _Manager(_OURS, theirs, open_=True)
+    with pytest.raises(FailedError, match="theirs"):
+        way_in.shut(manager, _SERVER, _Lease())  # type: ignore[arg-type]
+    assert ("DELETE", theirs) not in manager.effects
+    assert set(manager.locked) == {_OURS, theirs}
+
+
+def test_what_lies_in_a_group_is_held_by_locks_there_below_and_above() -> None:
+    held = [f"{one}{_AT}a" for one in (_SERVER, _GROUP, "/subscriptions/s")]
+    manager = _Manager(*held, f"{_GROUP}-2{_AT}a")
+    assert [one["id"] for one in locks.at_and_below(manager, _GROUP)] == held  # type: ignore[arg-type]
