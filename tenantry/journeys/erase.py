@@ -46,8 +46,9 @@ def erase(instance: Instance, *, services: Services, reason: str) -> tuple[bool,
         services.on_event(Event(text="looking whether anything is left"))
         evidence = services.target.prove_absent(instance, known, services.on_event)
         for residue in services.target.residues(instance):
-            since = f"{instance.mark}residue since {residue.since:%Y-%m-%d}"
-            lease.evidence(f"{since}: {residue.where}: {residue.what}")
+            until = f"{residue.until:%Y-%m-%d}" if residue.until else "unknown"
+            dates = f"{instance.mark}residue since {residue.since:%Y-%m-%d} until {until}"
+            lease.evidence(f"{dates}: {residue.where}: {residue.what}")
         return _conclude(instance, evidence, lease=lease, services=services), evidence
 
 

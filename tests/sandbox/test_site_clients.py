@@ -20,6 +20,7 @@ from azure.mgmt.web import WebSiteManagementClient
 
 from tenantry.adapters.azure_arm import Arm
 from tenantry.providers.host.mounts import loop_of
+from tenantry.targets.azure.content import emptied
 from tests.support.people import wait_until
 from tests.support.sandbox import Sandbox
 
@@ -90,11 +91,24 @@ class _Sites:
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as archive:
             archive.writestr(entry, program)
-        answer = self._scm(name).call("POST", "/api/zipdeploy", content=packed.getvalue())
+        answer = self.scm(name).call("POST", "/api/zipdeploy", content=packed.getvalue())
         return answer.status
 
+    def restored(self, name: str) -> str:
+        """Restore a deleted site into a new one; return its name."""
+        deleted = self.client.deleted_web_apps.list()
+        found = next(one for one in deleted if one.properties.deleted_site_name == name)
+        other = self.make()
+        self.sandbox.arm().post(
+            f"{self.sandbox.subscription}/resourceGroups/{self.group}/providers/Microsoft.Web/sites/{other}"
+            "/restoreFromDeletedApp",
+            "2025-05-01",
+            {"properties": {"deletedSiteId": found.id, "recoverConfiguration": True}},
+        )
+        return other
+
     def log(self, name: str) -> str:
-        scm = self._scm(name)
+        scm = self.scm(name)
         listed = scm.call("GET", "/api/logs/docker").body
         found = scm.call("GET", listed[-1]["href"]).body
         return bytes(found).decode()
@@ -124,7 +138,7 @@ class _Sites:
         found: dict[str, Any] = json.loads(text)
         return found
 
-    def _scm(self, name: str) -> Arm:
+    def scm(self, name: str) -> Arm:
         return Arm(
             f"https://{name}.scm.{self.sandbox.told['sites_suffix']}",
             credential=self.sandbox.credential(),
@@ -241,19 +255,57 @@ def test_a_deleted_site_is_restored_into_another_and_gone_after_its_days(sites: 
     sites.client.web_apps.delete(sites.group, name, delete_empty_server_farm=False)
     found = [one for one in sites.client.deleted_web_apps.list() if one.properties.deleted_site_name == name]
     assert len(found) == 1
-    other = sites.make()
-    sites.sandbox.arm().post(
-        f"{sites.sandbox.subscription}/resourceGroups/{sites.group}/providers/Microsoft.Web/sites/{other}"
-        "/restoreFromDeletedApp",
-        "2025-05-01",
-        {"properties": {"deletedSiteId": found[0].id, "recoverConfiguration": True}},
-    )
-    told = sites.told(other)
+    told = sites.told(sites.restored(name))
     assert (told["greeting"], told["kept"]) == ("kept", True)
     sites.sandbox.faults("time", "+31d")
     assert not [
         one for one in sites.client.deleted_web_apps.list() if one.properties.deleted_site_name == name
     ]
+
+
+def test_what_was_deleted_before_the_site_is_not_restored(sites: _Sites) -> None:
+    """The control is above: a site that is deleted as it is comes back with its files."""
+    marker, name = f"Marker of {uuid.uuid4().hex}", sites.make()
+    sites.publish(name)
+    sites.told(name, "/write")
+    assert sites.scm(name).call("PUT", "/api/vfs/data/a/b.txt", content=marker.encode()).status == 201
+    assert sites.sandbox.files_with(marker)
+    sites.client.web_apps.stop(sites.group, name)
+    emptied(sites.scm(name))
+    assert not sites.sandbox.files_with(marker)
+    sites.client.web_apps.delete(sites.group, name, delete_empty_server_farm=False)
+    other = sites.restored(name)
+    kept = {place: sites.scm(other).call("GET", f"/api/vfs/{place}/") for place in ("data", "site/wwwroot")}
+    assert {place: answer.body for place, answer in kept.items()} == {"data": [], "site/wwwroot": []}
+    assert sites.scm(other).call("GET", "/api/vfs/data.txt").status == 404
+
+
+def test_a_file_is_changed_by_who_has_seen_it_and_a_folder_deleted_with_what_is_in_it_when_asked(
+    sites: _Sites,
+) -> None:
+    scm = sites.scm(sites.make())
+    file, folder = "/api/vfs/data/reports/one.txt", "/api/vfs/data/reports/"
+    assert scm.call("PUT", file, content=b"one").status == 201
+    assert scm.call("PUT", file, content=b"two").status == 412
+    seen = {"If-Match": scm.call("GET", file).headers["etag"]}
+    assert scm.call("PUT", file, content=b"two, longer", headers=seen).status == 204
+    assert scm.call("DELETE", file, headers=seen).status == 412
+    (row,) = scm.call("GET", folder).body
+    assert (row["name"], row["size"], row["path"]) == ("one.txt", 11, "/home/data/reports/one.txt")
+    assert scm.call("DELETE", folder).status == 409
+    assert scm.call("DELETE", folder, query={"recursive": "true"}).status == 200
+    assert scm.call("GET", folder).status == 404
+
+
+def test_a_link_of_the_workload_leads_the_management_nowhere(sites: _Sites, tmp_path: Path) -> None:
+    (tmp_path / "others.txt").write_text("others")
+    tmp_path.chmod(0o755)
+    name = sites.make()
+    sites.publish(name, f"import os; os.symlink('{tmp_path}', '/home/data/out')\n{_PROGRAM}")
+    assert sites.get(name)[0] == 200
+    assert sites.scm(name).call("GET", "/api/vfs/data/out/others.txt").status == 404
+    assert sites.scm(name).call("DELETE", "/api/vfs/data/", query={"recursive": "true"}).status == 200
+    assert (tmp_path / "others.txt").read_text() == "others"
 
 
 def test_a_plan_that_carries_a_site_is_not_deleted(sites: _Sites) -> None:

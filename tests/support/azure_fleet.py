@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tenantry.adapters.azure_arm import Arm
 from tenantry.adapters.engine_state import EngineState
 from tenantry.cli.wiring import Wiring
 from tenantry.model.azure_types import TYPES
@@ -121,6 +122,16 @@ class Fleet:
         """Look at an instance now; return one of its conditions."""
         rows = self.run("instance", "health", name, expect=expect)["data"]["instances"]
         return next(one for one in rows[0]["conditions"] if one["type"] == kind)
+
+    def management(self, url: str) -> Arm:
+        """Return a client of the management of the site that answers at a URL."""
+        name, _, end = url.removeprefix("https://").partition(".")
+        return Arm(
+            f"https://{name}.scm.{end}",
+            credential=self.sandbox.credential(),
+            scope=self.sandbox.scope,
+            ca_file=Path(self.sandbox.told["ca_file"]),
+        )
 
     def secret(self, name: str, secret: str) -> str:
         """Return a secret of an instance."""

@@ -20,6 +20,7 @@ from tenantry.targets.azure.database import Door
 from tests.support.azure_fleet import REGION, TENANTRY, Fleet
 
 _VAULTS, _LOCKS = "2024-11-01", "2020-05-01"
+_UPLOAD = "Marker Upload of zambia"
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,10 @@ def zambia(fleet: Fleet) -> _Leaving:
     row = fleet.deployed("zambia", subscription=fleet.sandbox.second)
     _register(fleet, "zambia", row["url"])
     fleet.run("backup", "create", "zambia", "--reason", "a test")
+    uploaded = fleet.management(row["url"]).call(
+        "PUT", "/api/vfs/data/uploads/a.txt", content=_UPLOAD.encode()
+    )
+    assert uploaded.status == 201
     return _Leaving(made=fleet.made("zambia"), password=fleet.secret("zambia", "ADMIN_PASSWORD"))
 
 
@@ -48,11 +53,11 @@ def _person(name: str) -> str:
     return f"Marker Person of {name}"
 
 
-def _register(fleet: Fleet, name: str, url: str) -> dict[str, Any]:
+def _register(fleet: Fleet, instance: str, url: str, *, name: str = "") -> dict[str, Any]:
     """Put a person in through the running workload."""
-    body = json.dumps({"name": _person(name), "phone": "+27100000000", "household_size": 2})
+    body = json.dumps({"name": _person(name or instance), "phone": "+27100000000", "household_size": 2})
     escaped = body.replace('"', '\\"')
-    settings = f'user = "admin@example.org:{fleet.secret(name, "ADMIN_PASSWORD")}"\njson = "{escaped}"\n'
+    settings = f'user = "admin@example.org:{fleet.secret(instance, "ADMIN_PASSWORD")}"\njson = "{escaped}"\n'
     done = subprocess.run(
         [
             *("curl", "--silent", "--show-error", "--fail", "--cacert", fleet.sandbox.told["ca_file"]),
@@ -115,6 +120,27 @@ def test_its_log_and_its_first_backup_are_shown(fleet: Fleet, kenya: dict[str, A
     assert len(fleet.run("backup", "list", "kenya")["data"]["backups"]) >= 1
 
 
+def test_nothing_is_opened_and_no_lock_lifted_where_somebody_else_locked_the_server(
+    fleet: Fleet, kenya: dict[str, Any]
+) -> None:
+    assert kenya["health"] == "healthy"
+    server = next(one for one, token in fleet.made("kenya").items() if token.endswith("postgresql:Server"))
+    lock = f"{server}/providers/Microsoft.Authorization/locks/not-ours"
+    arm = fleet.sandbox.arm()
+    arm.put(lock, _LOCKS, {"properties": {"level": "CanNotDelete"}})
+    try:
+        with _entered(fleet, "true") as run:
+            _, told = run.communicate(timeout=120)
+        assert (run.returncode, "not-ours" in told) == (1, True)
+        deployed = fleet.run("instance", "deploy", "kenya", "--reason", "a test", expect=1)
+        assert deployed["problems"][0]["code"] == "scope-locked"
+        held = arm.list(f"{server}/providers/Microsoft.Authorization/locks", _LOCKS)
+        assert sorted(one["name"] for one in held) == ["not-ours", "tenantry-holds-data"]
+        assert fleet.condition("kenya", "Private")["reason"] == "Private"
+    finally:
+        arm.delete(lock, _LOCKS)
+
+
 def test_what_was_changed_or_deleted_by_hand_is_drift_until_the_next_deploy(
     fleet: Fleet, kenya: dict[str, Any]
 ) -> None:
@@ -159,11 +185,11 @@ _ASK = (
 )
 
 
-def _entered(fleet: Fleet, *command: str) -> subprocess.Popen[str]:
+def _entered(fleet: Fleet, *command: str, reason: str = "a test") -> subprocess.Popen[str]:
     """Start a command inside of kenya."""
     argv = [str(TENANTRY), "instance", "exec", "--workspace", str(fleet.workspace)]
     return subprocess.Popen(
-        [*argv, "--reason", "ticket 120", "kenya", "--", *command],
+        [*argv, "--reason", reason, "kenya", "--", *command],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -180,7 +206,7 @@ def test_a_command_inside_has_the_applications_rights_while_one_address_is_let_i
     fleet: Fleet, kenya: dict[str, Any]
 ) -> None:
     assert kenya["health"] == "healthy"
-    with _entered(fleet, "sh", "-c", _ASK) as run:
+    with _entered(fleet, "sh", "-c", _ASK, reason="ticket 120") as run:
         user, folder, home = _told(run, 3)
         assert (user, Path(folder).name, home) == ("app_1", "app", "/nonexistent")
         assert fleet.condition("kenya", "Private", expect=1)["reason"] == "DatabaseOpen"
@@ -196,6 +222,29 @@ def test_a_command_inside_has_the_applications_rights_while_one_address_is_let_i
     assert access.endswith("ran sh inside the instance: ticket 120")
     assert {"way in: one address is allowed", "it ended with 7"} <= set(texts)
     assert not [text for text in texts if "select" in text]
+
+
+# Streams a table as people do that have no other way to it: rows leave on standard output alone.
+_DUMP = (
+    'PGPASSWORD=$DATABASE_PASSWORD pg_dump --data-only --no-password --table=registrations.registration "'
+    "host=$DATABASE_HOST port=$DATABASE_PORT dbname=$DATABASE_NAME user=$DATABASE_USER "
+    'sslmode=verify-full sslrootcert=$DATABASE_CA_FILE"'
+)
+
+
+def test_a_dump_is_streamed_to_standard_output_and_stands_in_no_log(
+    fleet: Fleet, kenya: dict[str, Any]
+) -> None:
+    name = "dump"
+    row = _register(fleet, "kenya", kenya["url"], name=name)
+    with _entered(fleet, "sh", "-c", _DUMP) as run:
+        dumped, told = run.communicate(timeout=120)
+    assert run.returncode == 0, told
+    assert [row["id"] in line for line in dumped.splitlines() if _person(name) in line] == [True]
+    assert _person(name) not in told
+    ours = [one for one in fleet.workspace.rglob("*") if one.is_file() and "sandbox" not in one.parts]
+    assert [one.name for one in ours if one.name == "register.db"], "a control: the journal is among them"
+    assert [one for one in ours if _person(name).encode() in one.read_bytes()] == []
 
 
 def test_a_command_inside_that_is_stopped_or_killed_leaves_nothing_open_for_long(
@@ -272,6 +321,7 @@ def test_what_somebody_else_put_into_the_group_or_locked_stops_the_erasure(
     fleet: Fleet, zambia: _Leaving
 ) -> None:
     assert fleet.there(zambia.made) == set(zambia.made.values()), "nothing of it was erased yet"
+    assert fleet.sandbox.files_with(_UPLOAD)
     arm = fleet.sandbox.arm()
     theirs = fleet.group("zambia")
     moved = f"{theirs}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/somebodys"
@@ -315,6 +365,12 @@ def test_an_erased_instance_is_told_with_what_azure_keeps_until_nothing_is_left(
         ("vaults", "present"),
     ]
     assert (status["nothing_recoverable"], status["rehearsal"]) == (False, True)
+    assert not fleet.sandbox.files_with(_UPLOAD), "a deleted site has no files of the workload to be restored"
+    lines = fleet.run("journal", "show", "--instance", "zambia", "--lines", "999")["data"]["lines"]
+    told = [str(one["text"]) for one in lines]
+    noted = [one for one in told if "residue since " in one]
+    assert len(noted) == len([one for one in noted if " until 2" in one]) == len(status["residues"])
+    assert [one for one in noted if "/deletedSites/" in one and "emptied before" in one]
     assert status["deleted_at"] < status["recoverable_until"]
     assert fleet.sandbox.files_with(_person("zambia")), "a control: it can be revived with its rows"
     fleet.sandbox.faults("time", "+6d")

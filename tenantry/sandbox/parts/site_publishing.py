@@ -1,4 +1,4 @@
-"""A site's own management: packages come in here, and its log is read here."""
+"""A site's own management: packages come in here, its files and its log are read here."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import shutil
 import stat
 import uuid
 import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from tenantry.sandbox.kinds import ArmFault, Cloud, Resource
+from tenantry.sandbox.parts import site_files
 from tenantry.sandbox.parts.notes import iso, tidy
 from tenantry.sandbox.parts.runner import SiteRunner
 from tenantry.sandbox.parts.sites import Sites
@@ -48,6 +49,8 @@ class Publishing:
         )
         if request.method in {"POST", "PUT"} and is_zip:
             return self._deploy(request, site, runner, body)
+        if f"{path}/".startswith(f"{site_files.START}/"):
+            return site_files.answer(request, runner, body)
         if request.method != "GET":
             raise ArmFault(405, "MethodNotAllowed", f"{request.method} is not for {path}.")
         if path in {"/api/deployments/latest", "/api/deployments"}:
@@ -55,7 +58,9 @@ class Publishing:
             if path.endswith("latest") and not found:
                 raise ArmFault(404, "NotFound", "There is no deployment.")
             return JSONResponse(found if path.endswith("latest") else [found] if found else [])
-        return self._log(request, runner, path)
+        if path == "/api/logs/docker":
+            return self._logs(request, runner)
+        raise ArmFault(404, "NotFound", f"There is nothing at {path}.")
 
     def _deploy(self, request: Request, site: Resource, runner: SiteRunner, body: bytes) -> Response:
         number = uuid.uuid4().hex
@@ -91,26 +96,21 @@ class Publishing:
         key = _DEPLOYMENTS + tidy(site.id)
         return self._cloud.recall(key).get(key) or {}
 
-    def _log(self, request: Request, runner: SiteRunner, path: str) -> Response:
-        if path == "/api/logs/docker":
-            base = f"https://{request.url.hostname}/api/vfs/LogFiles/"
-            there = [one for one in (runner.log.with_suffix(".log.1"), runner.log) if one.exists()]
-            return JSONResponse(
-                [
-                    {
-                        "machineName": "sandbox",
-                        "lastUpdated": iso(self._cloud.now()),
-                        "size": one.stat().st_size,
-                        "href": base + one.name,
-                        "path": f"/home/LogFiles/{one.name}",
-                    }
-                    for one in there
-                ]
-            )
-        name = Path(path).name
-        if path.startswith("/api/vfs/logfiles/") and name in {"site.log", "site.log.1"}:
-            return PlainTextResponse((runner.log.parent / name).read_text(encoding="utf-8", errors="replace"))
-        raise ArmFault(404, "NotFound", f"There is nothing at {path}.")
+    def _logs(self, request: Request, runner: SiteRunner) -> Response:
+        base = f"https://{request.url.hostname}/api/vfs/LogFiles/"
+        there = [one for one in (runner.log.with_suffix(".log.1"), runner.log) if one.exists()]
+        return JSONResponse(
+            [
+                {
+                    "machineName": "sandbox",
+                    "lastUpdated": iso(self._cloud.now()),
+                    "size": one.stat().st_size,
+                    "href": base + one.name,
+                    "path": f"/home/LogFiles/{one.name}",
+                }
+                for one in there
+            ]
+        )
 
 
 def _unpack(body: bytes, runner: SiteRunner) -> None:

@@ -83,7 +83,7 @@ ASSET_TYPES: Final[Mapping[str, AssetType]] = {
     f"{_SERVER}/databases": _below(_SERVER, "databases", _SERVER_STEP, kept_days=5),
     f"{_SERVER}/configurations": _part(_SERVER, _SERVER_STEP, kept_days=5),
     _SITE: _resource(_SITE_STEP, kept_days=30),
-    f"{_SITE}/config": _part(_SITE, "stop the workload and empty its settings"),
+    f"{_SITE}/config": _part(_SITE, "stop the workload, empty its files and its settings"),
     f"{_SITE}/basicPublishingCredentialsPolicies": _part(_SITE, _SITE_STEP),
     f"{_SITE}/hostNameBindings": _below(_SITE, "hostNameBindings", _NAMES_STEP),
     "Microsoft.Web/certificates": _resource(_NAMES_STEP),

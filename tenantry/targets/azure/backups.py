@@ -7,13 +7,15 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from tenantry.adapters.azure_arm import Arm
+from tenantry.errors import TenantryError
 from tenantry.model.azure_types import TYPES
 from tenantry.model.status import BackupRecord
 from tenantry.ports import Event, Lease, OnEvent
 
-__all__ = ["back_up", "listed"]
+__all__ = ["back_up", "delete_asked_for", "listed"]
 
 _VERSION: Final = TYPES["azure-native:dbforpostgresql:Server"].version
+_ASKED_FOR: Final = "Customer On-Demand"
 
 
 def back_up(
@@ -26,6 +28,21 @@ def back_up(
     lease.intent(f"backup {name}")
     made = arm.put(f"{server_id}/backups/{name}", _VERSION, {})
     return [_record(made, days=_retention(arm, server_id))]
+
+
+def delete_asked_for(arm: Arm, server_id: str, on_event: OnEvent) -> None:
+    """Delete the backups that somebody asked for. Automatic ones nobody can delete: they go with the server.
+
+    So does one that Azure does not let go of now.
+    """
+    for one in arm.list(f"{server_id}/backups", _VERSION):
+        if (one.get("properties") or {}).get("backupType") != _ASKED_FOR:
+            continue
+        on_event(Event(text=f"deleting the backup {one['name']}"))
+        try:
+            arm.delete(f"{server_id}/backups/{one['name']}", _VERSION)
+        except TenantryError as error:
+            on_event(Event(text=f"the backup {one['name']} goes with the server: {error.message}"))
 
 
 def listed(arm: Arm, server_id: str) -> Sequence[BackupRecord]:

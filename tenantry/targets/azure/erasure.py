@@ -16,28 +16,25 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tenantry.adapters.azure_answers import arm_code
 from tenantry.adapters.azure_arm import Arm
+from tenantry.config.regions import catalogue
 from tenantry.errors import FailedError, TenantryError
 from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES
 from tenantry.model.status import EraseMethod, Residue
 from tenantry.ports import Event, Instance, OnEvent
-from tenantry.targets.azure import inventory, residues, storage, values
+from tenantry.targets.azure import backups, content, foreign, inventory, locks, residues, storage, values
 from tenantry.targets.azure.clients import Clients
 
 if TYPE_CHECKING:
     from tenantry.targets.azure.target import AzureTarget
 
-__all__ = ["Step", "erase_steps", "foreign"]
+__all__ = ["Step", "erase_steps"]
 
 Step = tuple[str, EraseMethod, Callable[[OnEvent], None]]
 _PURGE_PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 15.0)  # seconds
-_LOCKS: Final = "Microsoft.Authorization/locks"
 _AT_A_TIME: Final = 8  # deletions of small things
 _NO_VAULT: Final = ("DeletedVaultNotFound", "ResourceNotFound", "VaultNotFound")
 _NO_ACCOUNT: Final = ("ParentResourceNotFound", "ResourceGroupNotFound", "ResourceNotFound")
-_INTERFACES: Final = "microsoft.network/networkinterfaces"
-# Azure makes these by itself for resources of ours, without our tags.
-_MADE_BY_AZURE: Final = frozenset({"microsoft.alertsmanagement/smartdetectoralertrules"})
 
 
 def erase_steps(target: AzureTarget, instance: Instance) -> Sequence[Step]:
@@ -60,7 +57,7 @@ def erase_steps(target: AzureTarget, instance: Instance) -> Sequence[Step]:
     return (
         ("look for what is not the instance's", clear, run.refuse_foreign),
         ("lift the instance's own locks", clear, run.lift_locks),
-        ("stop the workload and empty its settings", clear, run.stop_writers),
+        ("stop the workload, empty its files and its settings", clear, run.empty_site),
         ("delete the settings that send logs", clear, run.delete_diagnostics),
         ("take the host name from the site", clear, run.release_names),
         _at_once(
@@ -93,24 +90,10 @@ def _at_once(*steps: Step) -> Step:
     return "; ".join(name for name, _, _ in steps), method, act
 
 
-def foreign(arm: Arm, group: str, opaque: str) -> Sequence[str]:
-    """Return the ids of what lies in an instance's group and is not its own."""
-    return [
-        one["id"]
-        for one in inventory.resources(arm, group)
-        if (one.get("tags") or {}).get("instance") != opaque
-        and one["type"].lower() not in _MADE_BY_AZURE
-        and not _is_of_an_endpoint(arm, one)
-    ]
-
-
-def _is_of_an_endpoint(arm: Arm, one: Mapping[str, Any]) -> bool:
-    """Say whether it is the network interface that Azure makes for a private endpoint."""
-    if one["type"].lower() != _INTERFACES:
-        return False
-    version = TYPES["azure-native:network:PrivateEndpoint"].version
-    found = arm.get(one["id"], version) or {}
-    return bool((found.get("properties") or {}).get("privateEndpoint"))
+def _is_copied(server: Mapping[str, Any]) -> bool:
+    """Say whether a server's backups have a copy in the pair of its region."""
+    backup = (server.get("properties") or {}).get("backup") or {}
+    return backup.get("geoRedundantBackup") == "Enabled"
 
 
 class _Erasure:
@@ -120,6 +103,7 @@ class _Erasure:
         self._target = target
         self._instance = instance
         self._recording = threading.Lock()
+        self._left = ""  # why the site's files are still there
 
     @property
     def _clients(self) -> Clients:
@@ -139,36 +123,39 @@ class _Erasure:
 
     def refuse_foreign(self, _: OnEvent) -> None:
         """Stop at what somebody else put into the group, or locked."""
-        found = foreign(self._arm, self._group, self._instance.opaque)
+        found = foreign.resources(self._arm, self._group, self._instance.opaque)
         if found:
             raise FailedError(
                 f"{len(found)} resources in {self._names.resource_group} are not the instance's: {found[0]}",
                 hint="see whose they are and move or delete them, then run the same command again",
                 code="foreign-resource",
             )
-        ours = self._target.made(self._instance, ":ManagementLockByScope")
-        others = [one["id"] for one in self._locks() if one["id"].lower() not in ours]
-        if others:
-            raise FailedError(
-                f"somebody else locked it: {others[0]}",
-                hint="see who did and why; remove the lock only if its owner agrees",
-                code="scope-locked",
-            )
+        locks.refuse_foreign(self._locks(), self._group)
 
     def lift_locks(self, tell: OnEvent) -> None:
         """Remove the locks that the components made."""
-        found = self._locks()
+        found = [lock["id"] for lock in self._locks() if locks.is_own(lock, self._group)]
         for lock in found:
-            tell(Event(text=f"lifting the lock {lock['id'].rpartition('/')[2]}"))
-        version = TYPES["azure-native:authorization:ManagementLockByScope"].version
-        self._delete_all((lock["id"] for lock in found), version)
+            tell(Event(text=f"lifting the lock {lock.rpartition('/')[2]}"))
+        self._delete_all(found, locks.VERSION)
 
-    def stop_writers(self, _: OnEvent) -> None:
-        """Stop the site, and take its settings away: a restored one would have them."""
+    def empty_site(self, tell: OnEvent) -> None:
+        """Stop the site, and take its files and settings away: a restored one would have them.
+
+        Files whose management does not answer are no reason to keep the rest.
+        """
         site, version = self._one("web:WebApp", self._names.site)
         if self._arm.get(site, version) is None:
             return
         self._arm.post(f"{site}/stop", version)
+        suffix = self._clients.access.cloud.sites_suffix
+        try:
+            content.emptied(self._clients.site(f"{self._names.site}.scm.{suffix}"))
+        except TenantryError as error:
+            self._left = error.message
+            tell(Event(text=f"the site's files could not be deleted: {error.message}"))
+        # Before it goes: what could not be deleted is known now, and after a kill no more.
+        self._record(residues.of_site(site, deleted_at=self._clients.now(), left=self._left))
         self._arm.put_only(f"{site}/config/appsettings", version, {"properties": {}})
 
     def delete_diagnostics(self, _: OnEvent) -> None:
@@ -179,16 +166,18 @@ class _Erasure:
         found = inventory.parts(self._arm, self._group, listed, type_=type_)
         self._delete_all((one.id for one in found), version)
 
-    def delete_server(self, _: OnEvent) -> None:
-        """Delete the database server; its backups stay for days, encrypted."""
+    def delete_server(self, tell: OnEvent) -> None:
+        """Delete the database server, and before it what can be of its backups; the rest stays, encrypted."""
         server, version = self._one("dbforpostgresql:Server", self._names.server)
-        seen = self._arm.get(server, version) is not None
-        if seen:
+        found = self._arm.get(server, version)
+        copied = _is_copied(found or {})
+        if found is not None:
             # Before it goes: a run that is killed in between would see no server any more.
-            self._record(residues.of_server(server, deleted_at=self._clients.now()))
+            self._note_server(server, copied=copied)
+            backups.delete_asked_for(self._arm, server, tell)
         # Asked for even if it is not seen: it may have just been made.
-        if self._arm.delete(server, version) or seen:
-            self._record(residues.of_server(server, deleted_at=self._clients.now()))
+        if self._arm.delete(server, version) or found is not None:
+            self._note_server(server, copied=copied)
 
     def release_names(self, _: OnEvent) -> None:
         """Unbind host names of the instance's own, then delete their certificates: not in use any more."""
@@ -202,9 +191,10 @@ class _Erasure:
                 self._arm.delete(one["id"], certificate.version)
 
     def delete_site(self, _: OnEvent) -> None:
-        """Delete the site; Azure keeps content and settings for a month."""
+        """Delete the site; Azure keeps what it still has for a month."""
         site, version = self._one("web:WebApp", self._names.site)
-        self._delete_and_note(site, version, deleteEmptyServerFarm="false")
+        if self._arm.delete(site, version, deleteEmptyServerFarm="false"):
+            self._record(residues.of_site(site, deleted_at=self._clients.now(), left=self._left))
 
     def delete_storage(self, tell: OnEvent) -> None:
         """Delete the account; every container before, for good: Azure keeps an account, to be recovered."""
@@ -286,9 +276,16 @@ class _Erasure:
         with ThreadPoolExecutor(_AT_A_TIME) as pool:
             list(pool.map(lambda one: self._arm.delete(one, version), list(found)))
 
-    def _delete_and_note(self, resource: str, version: str, **query: str) -> None:
+    def _note_server(self, server: str, *, copied: bool) -> None:
+        now = self._clients.now()
+        self._record(residues.of_server(server, deleted_at=now))
+        region = catalogue().find(self._target.region(self._instance))
+        if copied and region is not None:
+            self._record(residues.of_copy(server, region.pair, deleted_at=now))
+
+    def _delete_and_note(self, resource: str, version: str) -> None:
         """Delete what Azure keeps, and note that it does before a list of the deleted shows it."""
-        if self._arm.delete(resource, version, **query):
+        if self._arm.delete(resource, version):
             self._record(residues.of_deleted(resource, deleted_at=self._clients.now()))
 
     def _record(self, residue: Residue) -> None:
@@ -298,7 +295,7 @@ class _Erasure:
     def _locks(self) -> Sequence[dict[str, Any]]:
         if self._arm.get(self._group, TYPES["azure-native:resources:ResourceGroup"].version) is None:
             return []
-        return self._arm.list(f"{self._group}/providers/{_LOCKS}", "2020-05-01")
+        return locks.at_and_below(self._arm, self._group)
 
     def _one(self, token: str, name: str) -> tuple[str, str]:
         kind = TYPES[f"azure-native:{token}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -14,7 +15,17 @@ from tenantry.model.status import Presence, Residue
 from tenantry.targets.azure.asset_types import ASSET_TYPES
 from tenantry.targets.azure.inventory import DELETED, DeletedKind, at, kept
 
-__all__ = ["FACT", "SERVER_KEPT", "as_text", "from_text", "look", "of_deleted", "of_server"]
+__all__ = [
+    "FACT",
+    "SERVER_KEPT",
+    "as_text",
+    "from_text",
+    "look",
+    "of_copy",
+    "of_deleted",
+    "of_server",
+    "of_site",
+]
 
 FACT: Final = "azure_residues"
 _SERVER: Final = "Microsoft.DBforPostgreSQL/flexibleServers"
@@ -23,7 +34,7 @@ _HEARD: Final = timedelta(minutes=10)  # until every list has what was deleted
 _REMEDIES: Final = {
     "vault": "a deleted vault, which can be recovered until its date; purge protection forbids to purge it",
     "workspace": "a deleted workspace: recover it, then delete it with force",
-    "site": "a deleted site with content and settings; nothing shortens the time",
+    "site": "a deleted site; nothing shortens the time",
     "storage account": "a deleted account, emptied before; nothing shortens the time",
 }
 
@@ -32,12 +43,37 @@ def of_server(server_id: str, *, deleted_at: datetime) -> Residue:
     """Return the residue of a database server: backups that Azure keeps and does not list."""
     return Residue(
         where=server_id,
-        what="backups of the deleted server, encrypted with a key that was deleted; Azure does not list them",
+        what="backups of the deleted server, encrypted with a key that was deleted; "
+        "Azure does not list them, and nothing shortens the time",
         since=deleted_at,
         until=deleted_at + SERVER_KEPT,
         type=_SERVER,
         kind="backup",
     )
+
+
+def of_copy(server_id: str, region: str, *, deleted_at: datetime) -> Residue:
+    """Return the residue of the second copy of a server's backups. Azure does not say when it goes.
+
+    Nobody reads it without its key, which can be recovered for as long as a deleted vault.
+    """
+    days = next(one.days for one in DELETED if one.word == "vault")
+    return Residue(
+        where=f"{server_id}/backups/{region}",
+        what=f"the copy of the backups in {region}; Azure says neither that it is there nor when it goes; "
+        "nothing shortens the time, and until its date its key can be recovered",
+        since=deleted_at,
+        until=deleted_at + max(SERVER_KEPT, timedelta(days=days)),
+        type=_SERVER,
+        kind="backup",
+    )
+
+
+def of_site(site_id: str, *, deleted_at: datetime, left: str) -> Residue:
+    """Return the residue of a site; ``left`` says why its content is in it, "" that it was emptied before."""
+    kept = f"with its content, which could not be deleted ({left})" if left else "emptied before"
+    found = of_deleted(site_id, deleted_at=deleted_at)
+    return dataclasses.replace(found, what=f"a deleted site, {kept}; nothing shortens the time")
 
 
 def of_deleted(resource_id: str, *, deleted_at: datetime) -> Residue:
@@ -75,7 +111,11 @@ def look(
             type="Microsoft.Resources/subscriptions",
         )
         return [*(_seen(one, Presence.UNKNOWN) for one in recorded), unread]
-    found = [*listed.values()]
+    noted = {key: one.what for one in recorded for key in (_key(one), one.where)}
+    found = [
+        dataclasses.replace(one, what=noted.get(key) or noted.get(one.where) or one.what)
+        for key, one in listed.items()
+    ]
     shown = {one.where for one in found}
     found += [
         _seen(one, _presence(one, now))
@@ -146,15 +186,7 @@ def _presence(one: Residue, now: datetime) -> Presence:
 
 
 def _seen(one: Residue, presence: Presence) -> Residue:
-    return Residue(
-        where=one.where,
-        what=one.what,
-        since=one.since,
-        until=one.until,
-        type=one.type,
-        kind=one.kind,
-        observed=presence,
-    )
+    return dataclasses.replace(one, observed=presence)
 
 
 def _key(one: Residue) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tenantry.model.azure_names import AzureNames
-from tenantry.targets.azure.erasure import foreign
+from tenantry.targets.azure import foreign
 from tenantry.targets.azure.inventory import group_id, inventory
 
 _NAMES = AzureNames.of("kenya", "san", "abc234")
@@ -36,7 +36,7 @@ def test_a_network_interface_is_the_instances_only_if_it_is_of_a_private_endpoin
             "type": "Microsoft.Network/networkInterfaces",
             "properties": properties,
         }
-    found = foreign(azure, _GROUP, "tnabc")  # type: ignore[arg-type]
+    found = foreign.resources(azure, _GROUP, "tnabc")  # type: ignore[arg-type]
     assert [one.rpartition("/")[2] for one in found] == ["theirs"]
 
 

@@ -13,6 +13,7 @@ from tenantry.targets.azure import residues
 
 _NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 _NAMES = AzureNames.of("kenya", "san", "abc234")
+_SITE = f"/subscriptions/s/resourceGroups/rg/providers/Microsoft.Web/sites/{_NAMES.site}"
 _SERVER = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.DBforPostgreSQL/flexibleServers/psql"
 
 
@@ -68,6 +69,25 @@ def test_a_deleted_server_has_no_list_so_it_is_unknown_until_its_date_and_then_g
     assert [one.observed for one in _look({}, [server])] == [Presence.UNKNOWN]
     after = _NOW + timedelta(days=5)
     assert [one.observed for one in _look({}, [server], now=after)] == [Presence.GONE]
+
+
+def test_the_copy_of_the_backups_in_the_pair_is_told_until_its_key_cannot_be_recovered() -> None:
+    copy = residues.of_copy(_SERVER, "southafricawest", deleted_at=_NOW)
+    assert (copy.until, copy.where) == (_NOW + timedelta(days=7), f"{_SERVER}/backups/southafricawest")
+    days = {one: _look({}, [copy], now=_NOW + timedelta(days=one))[0].observed for one in (6, 7)}
+    assert days == {6: Presence.UNKNOWN, 7: Presence.GONE}
+
+
+def test_what_was_noted_of_a_site_is_told_with_what_the_lists_show_of_it() -> None:
+    noted = residues.of_site(_SITE, deleted_at=_NOW, left="it does not answer")
+    entry = {
+        "id": "/subscriptions/s/providers/Microsoft.Web/locations/x/deletedSites/1",
+        "properties": {"deletedSiteName": _NAMES.site, "deletedTimestamp": _NOW.isoformat()},
+    }
+    seen = _look({"deletedSites": [entry]}, [noted])
+    assert [(one.observed, "it does not answer" in one.what) for one in seen] == [(Presence.PRESENT, True)]
+    again = _look({"deletedSites": [entry]}, seen)
+    assert [one.what for one in again] == [noted.what]
 
 
 def test_where_nobody_could_look_everything_is_unknown_even_when_nothing_was_recorded() -> None:

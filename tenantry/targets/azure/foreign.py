@@ -1,0 +1,36 @@
+"""What lies in an instance's group and is not its own: an erasure would take it along."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from tenantry.adapters.azure_arm import Arm
+from tenantry.model.azure_types import TYPES
+from tenantry.targets.azure import inventory
+
+__all__ = ["resources"]
+
+_INTERFACES: Final = "microsoft.network/networkinterfaces"
+# Azure makes these by itself for resources of ours, without our tags.
+_MADE_BY_AZURE: Final = frozenset({"microsoft.alertsmanagement/smartdetectoralertrules"})
+
+
+def resources(arm: Arm, group: str, opaque: str) -> Sequence[str]:
+    """Return the ids of what lies in an instance's group and is not its own."""
+    return [
+        one["id"]
+        for one in inventory.resources(arm, group)
+        if (one.get("tags") or {}).get("instance") != opaque
+        and one["type"].lower() not in _MADE_BY_AZURE
+        and not _is_of_an_endpoint(arm, one)
+    ]
+
+
+def _is_of_an_endpoint(arm: Arm, one: Mapping[str, Any]) -> bool:
+    """Say whether it is the network interface that Azure makes for a private endpoint."""
+    if one["type"].lower() != _INTERFACES:
+        return False
+    version = TYPES["azure-native:network:PrivateEndpoint"].version
+    found = arm.get(one["id"], version) or {}
+    return bool((found.get("properties") or {}).get("privateEndpoint"))

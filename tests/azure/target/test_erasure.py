@@ -1,0 +1,157 @@
+"""Steps of an erasure, at a Resource Manager in memory."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tenantry.adapters.azure_answers import Answer
+from tenantry.errors import FailedError, UnavailableError
+from tenantry.model.azure_names import AzureNames
+from tenantry.model.status import Residue
+from tenantry.ports import Event
+from tenantry.targets.azure import content
+from tenantry.targets.azure.erasure import _Erasure
+
+_NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+_NAMES = AzureNames.of("kenya", "san", "abc234")
+_GROUP = f"/subscriptions/s/resourceGroups/{_NAMES.resource_group}"
+_SITE = f"{_GROUP}/providers/Microsoft.Web/sites/{_NAMES.site}"
+_SERVER = f"{_GROUP}/providers/Microsoft.DBforPostgreSQL/flexibleServers/{_NAMES.server}"
+
+
+class _Files:
+    """A site's management: the files below /home, by path; what it never lets go of."""
+
+    def __init__(self, *files: str, held: str = "", answers: bool = True) -> None:
+        self.files = set(files)
+        self.held, self.answers = held, answers
+
+    def call(self, method: str, path: str, *, query: Any = None, headers: Any = None) -> Answer:
+        if not self.answers:
+            raise UnavailableError("the site does not answer", code="cloud-unreachable")
+        place = path.removeprefix("/api/vfs/")
+        found = sorted(one for one in self.files if one.startswith(place))
+        if method == "GET":
+            tops = {one.removeprefix(place).partition("/")[::2] for one in found}
+            rows = [_row(f"/home/{place}{top}", top, is_folder=bool(more)) for top, more in sorted(tops)]
+            rows.append({"name": "SystemDrive", "mime": "inode/directory", "path": "/"})
+            return Answer(status=200 if found or not place else 404, body=rows, headers={})
+        assert query == ({"recursive": "true"} if place.endswith("/") else {})
+        if self.held and place and self.held.startswith(place):
+            return Answer(status=409, body={"Message": "in use"}, headers={})
+        self.files -= set(found)
+        return Answer(status=200, body=None, headers={})
+
+
+def _row(path: str, name: str, *, is_folder: bool) -> dict[str, Any]:
+    return {"name": name, "path": path, "mime": "inode/directory" if is_folder else "text/plain"}
+
+
+class _Manager:
+    """Has a site, a server and its backups; keeps what it was asked to do, in order."""
+
+    def __init__(self, *, copied: bool = False) -> None:
+        backup = {"geoRedundantBackup": "Enabled" if copied else "Disabled"}
+        self.bodies: dict[str, Any] = {_SITE: {}, _SERVER: {"properties": {"backup": backup}}}
+        self.backups = {"auto": "Full", "asked": "Customer On-Demand", "held": "Customer On-Demand"}
+        self.done: list[tuple[str, str]] = []
+
+    def get(self, path: str, version: str, **query: str) -> Any:
+        return self.bodies.get(path)
+
+    def list(self, path: str, version: str, **query: str) -> Sequence[Any]:
+        assert path == f"{_SERVER}/backups"
+        return [{"name": name, "properties": {"backupType": one}} for name, one in self.backups.items()]
+
+    def post(self, path: str, version: str, body: Any = None) -> None:
+        self.done.append(("POST", path))
+
+    def put_only(self, path: str, version: str, body: Any) -> None:
+        self.done.append(("PUT", path))
+
+    def delete(self, path: str, version: str, **query: str) -> bool:
+        if path.endswith("/backups/held"):
+            raise FailedError("it is in use", code="conflict")
+        self.done.append(("DELETE", path))
+        return self.bodies.pop(path, None) is not None
+
+
+@dataclasses.dataclass
+class _World:
+    """An erasure with what it noted and told."""
+
+    manager: _Manager
+    files: _Files
+    noted: list[Residue] = dataclasses.field(default_factory=list)
+    told: list[str] = dataclasses.field(default_factory=list)
+
+    def run(self) -> _Erasure:
+        access = SimpleNamespace(subscription_id="s", cloud=SimpleNamespace(sites_suffix="azurewebsites.net"))
+        clients = SimpleNamespace(arm=self.manager, access=access, now=lambda: _NOW, site=self._site)
+        target: Any = SimpleNamespace(
+            clients=lambda _: clients,
+            names=lambda _: _NAMES,
+            region=lambda _: "southafricanorth",
+            record_residue=lambda _, one: self.noted.append(one),
+        )
+        instance: Any = None
+        return _Erasure(target, instance)
+
+    def tell(self, event: Event) -> None:
+        self.told.append(event.text)
+
+    def _site(self, host: str) -> _Files:
+        assert host == f"{_NAMES.site}.scm.azurewebsites.net"
+        return self.files
+
+
+def test_a_stopped_site_is_emptied_before_its_settings_and_that_is_noted() -> None:
+    files = _Files(
+        "data/people/one.txt", "own.db", "site/wwwroot/app.js", "site/locks/deploy", "LogFiles/a.log"
+    )
+    world = _World(_Manager(), files)
+    world.run().empty_site(world.tell)
+    assert files.files == {"site/locks/deploy"}, "the management's own"
+    assert world.manager.done == [("POST", f"{_SITE}/stop"), ("PUT", f"{_SITE}/config/appsettings")]
+    assert [("emptied before" in one.what, one.until) for one in world.noted] == [
+        (True, _NOW + timedelta(days=30))
+    ]
+
+
+def test_a_site_whose_management_does_not_answer_is_noted_as_not_emptied_and_the_rest_goes_on() -> None:
+    world = _World(_Manager(), _Files("data/people/one.txt", answers=False))
+    run = world.run()
+    run.empty_site(world.tell)
+    run.delete_site(world.tell)
+    assert [one for _, one in world.manager.done] == [f"{_SITE}/stop", f"{_SITE}/config/appsettings", _SITE]
+    assert [one.where for one in world.noted] == [_SITE, _SITE]
+    assert all("could not be deleted (the site does not answer)" in one.what for one in world.noted)
+    assert world.told == ["the site's files could not be deleted: the site does not answer"]
+
+
+def test_a_file_that_stays_is_not_told_as_emptied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content, "_PATIENCE_SECONDS", 0.0)
+    files: Any = _Files("data/one.txt", "data2/two.txt", held="data/one.txt")
+    with pytest.raises(FailedError, match=r"^data/ is still there"):
+        content.emptied(files)
+
+
+def test_backups_that_somebody_asked_for_go_before_the_server_and_what_does_not_go_goes_with_it() -> None:
+    world = _World(_Manager(), _Files())
+    world.run().delete_server(world.tell)
+    assert world.manager.done == [("DELETE", f"{_SERVER}/backups/asked"), ("DELETE", _SERVER)]
+    assert world.told[-1] == "the backup held goes with the server: it is in use"
+    assert {one.where for one in world.noted} == {_SERVER}
+    assert all("nothing shortens the time" in one.what for one in world.noted)
+
+
+def test_the_copy_of_the_backups_in_the_pair_is_noted_where_there_is_one() -> None:
+    world = _World(_Manager(copied=True), _Files())
+    world.run().delete_server(world.tell)
+    assert {one.where for one in world.noted} == {_SERVER, f"{_SERVER}/backups/southafricawest"}
