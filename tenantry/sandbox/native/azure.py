@@ -19,6 +19,7 @@ _BUSY = frozenset({"another-operation-in-progress"})
 _PATIENCE_SECONDS = 60.0
 _SETTINGS = "azure-native:web:WebAppApplicationSettings"
 _SITE, _VAULT = "azure-native:web:WebApp", "azure-native:keyvault:Vault"
+_GROUP = "azure-native:resources:ResourceGroup"
 _NETWORK = "azure-native:network:VirtualNetwork"
 _CONFIGURATION = "azure-native:dbforpostgresql:Configuration"
 _OBJECTS = {"azure-native:keyvault:Key": "keys", "azure-native:keyvault:Secret": "secrets"}
@@ -82,6 +83,11 @@ class Azure:
             return self._settings(identity)
         found = self.caller.get(identity, TYPES[token].version)
         return None if found is None else self._outputs(token, identity, found)
+
+    def region_of(self, group: str) -> str:
+        """Return the region of a resource group, "" when there is none."""
+        identity = resource_id(_GROUP, {"resourceGroupName": group}, self.subscription_id)
+        return str((self.caller.get(identity, TYPES[_GROUP].version) or {}).get("location", ""))
 
     def update(self, token: str, identity: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Change a resource in place; return its outputs."""

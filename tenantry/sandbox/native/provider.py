@@ -3,12 +3,11 @@
 As the real one: it takes no secrets (the engine strips them and marks outputs
 of the same name again), GETs before it creates, replaces on what Azure takes
 at the creation only, and keeps a create that failed half-way. Not here: schemas,
-parameters, components, and the location of the group as a default.
+parameters, components.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -25,6 +24,8 @@ from tenantry.providers.wire import Properties, from_wire, to_wire
 from tenantry.sandbox.native.azure import Azure, Caller, DataPlane
 from tenantry.sandbox.native.bodies import from_body, to_body
 from tenantry.sandbox.native.changes import differences, observed_inputs, replaces
+from tenantry.sandbox.native.importing import imported_inputs
+from tenantry.sandbox.native.names import automatic_name, has_region, name_input
 
 __all__ = ["VERSION", "NativeProvider", "serve"]
 
@@ -46,6 +47,7 @@ class NativeProvider(Provider):
         super().__init__(_PACKAGE, version=VERSION, handlers={})
         self._azure = azure
         self._client = dict(client)
+        self._regions: dict[str, str] = {}  # by group
 
     def Handshake(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Tell what this provider understands: no secrets."""
@@ -67,16 +69,24 @@ class NativeProvider(Provider):
         return provider_pb2.InvokeResponse(**{"return": to_wire(found)})
 
     def Check(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Name what has no name."""
+        """Name what has no name, and put what has no region where its group is."""
         token = self._token(request, context)
-        olds, news = from_wire(request.olds), from_wire(request.news)
-        values = dict(news.values)
-        key = _name_key(token)
+        olds, news = from_wire(request.olds).values, from_wire(request.news)
+        values, unknown = dict(news.values), set(news.unknown)
+        key = name_input(token)
         if key and key not in news.keys:
-            name = request.urn.rpartition("::")[2]
-            values[key] = olds.values.get(key) or name + secrets.token_hex(4)
-            values[_CREATE_FIRST] = True
-        return provider_pb2.CheckResponse(inputs=to_wire(values, unknown=news.unknown))
+            name, fresh = automatic_name(token, request.urn.rpartition("::")[2], request.randomSeed)
+            values[key] = olds.get(key) or name
+            if fresh:
+                values[_CREATE_FIRST] = True
+        if has_region(token) and "location" not in news.keys:
+            if "location" in olds:
+                values["location"] = olds["location"]
+            elif "resourceGroupName" in unknown:
+                unknown.add("location")
+            elif region := self._region_of(str(news.values.get("resourceGroupName")), context):
+                values["location"] = region
+        return provider_pb2.CheckResponse(inputs=to_wire(values, unknown=unknown))
 
     def Diff(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Compare the inputs asked for with the last ones."""
@@ -115,9 +125,12 @@ class NativeProvider(Provider):
             after = self._azure.read(token, request.id)
         if after is None:
             return provider_pb2.ReadResponse()
+        found = (
+            observed_inputs(inputs, before, after) if inputs else imported_inputs(token, request.id, after)
+        )
         return provider_pb2.ReadResponse(
             id=request.id,
-            inputs=to_wire(observed_inputs(inputs, before, after)),
+            inputs=to_wire(found),
             properties=_state(token, after),
         )
 
@@ -142,6 +155,16 @@ class NativeProvider(Provider):
         with told(context, token):
             self._azure.delete(token, request.id, from_wire(request.old_inputs).values)
         return Empty()
+
+    def _region_of(self, group: str, context: grpc.ServicerContext) -> str:
+        """Return a group's region, "" when it is not there; it is looked at once."""
+        if group not in self._regions:
+            with told(context, group):
+                found = self._azure.region_of(group)
+            if not found:
+                return ""
+            self._regions[group] = found
+        return self._regions[group]
 
     def _token(self, request: Any, context: grpc.ServicerContext) -> str:
         self._admit(context)
@@ -171,12 +194,6 @@ def serve(
     }
     with base.serve(NativeProvider(azure, client=client)) as port:
         yield port
-
-
-def _name_key(token: str) -> str:
-    """Return the input that holds a resource's own name, "" if it has none to choose."""
-    last = TYPES[token].names[-1]
-    return "" if last.startswith("=") else last
 
 
 def _planned(token: str, news: Properties, kept: Mapping[str, Any] | None = None) -> Any:

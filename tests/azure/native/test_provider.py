@@ -184,3 +184,55 @@ def test_a_password_is_nowhere_in_the_state(world: World) -> None:
     files = [path.read_bytes() for path in (world.folder / "state").rglob("*") if path.is_file()]
     assert files
     assert all(b"Correct-Horse-7" not in text for text in files)
+
+
+def test_what_is_there_is_imported_and_is_no_drift(world: World) -> None:
+    world.up(_program())
+    (body,) = (body for _, path, body in world.manager.sent if path == _ACCOUNT)
+    world.engine.destroy("one", passphrase=_PASSPHRASE)
+    world.manager.bodies[_ACCOUNT] = {"id": _ACCOUNT, "name": "stone", **body}
+    world.manager.sent.clear()
+
+    def declare() -> None:
+        from pulumi_azure_native import storage
+
+        storage.StorageAccount(
+            "account",
+            resource_group_name="rg",
+            account_name="stone",
+            location="westeurope",
+            kind=storage.Kind.STORAGE_V2,
+            sku=storage.SkuArgs(name="Standard_ZRS"),
+            network_rule_set=storage.NetworkRuleSetArgs(default_action=storage.DefaultAction.DENY),
+            identity=storage.IdentityArgs(
+                type="UserAssigned", user_assigned_identities=["/subscriptions/s/x"]
+            ),
+            tags={"client": "kenya"},
+            opts=pulumi.ResourceOptions(import_=_ACCOUNT),
+        )
+
+    world.up(declare)
+    assert world.manager.sent == [], "an import changes nothing"
+    assert world.drift() == []
+    world.manager.bodies[_ACCOUNT]["tags"]["by"] = "hand"
+    assert world.drift() == ["account"]
+
+
+def test_what_names_no_region_is_made_where_its_group_is_and_is_named_once(world: World) -> None:
+    world.manager.bodies[_GROUP] = {"id": _GROUP, "name": "rg", "location": "northeurope"}
+
+    def declare() -> None:
+        from pulumi_azure_native import storage
+
+        storage.StorageAccount(
+            "account",
+            resource_group_name="rg",
+            kind=storage.Kind.STORAGE_V2,
+            sku=storage.SkuArgs(name="Standard_ZRS"),
+        )
+
+    world.up(declare)
+    ((path, body),) = [(path, body) for _, path, body in world.manager.sent]
+    assert body["location"] == "northeurope"
+    assert world.up(declare) == {"account": ChangeKind.SAME}
+    assert path.rpartition("/")[2].startswith("account")
