@@ -75,7 +75,7 @@ class CacheClusters(Kind):
 
     def get(self, cloud: Cloud, resource: Resource) -> None:
         """Tell of its private endpoints."""
-        found = private.connections(cloud, resource, "redisEnterprise")
+        found = private.connections(cloud, resource)
         resource.properties["privateEndpointConnections"] = found
 
 

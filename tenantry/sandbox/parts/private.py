@@ -29,10 +29,13 @@ def enters(cloud: Cloud, resource: Resource, site: Resource | None) -> bool:
     return bool(here) and here in {_network(subnet) for subnet in subnets}
 
 
-def connections(cloud: Cloud, resource: Resource, group: str) -> list[dict[str, Any]]:
+def connections(
+    cloud: Cloud, resource: Resource, group: str = "", *, required: str = "actionsRequired"
+) -> list[dict[str, Any]]:
     """Return the private endpoints that lead to a resource, as its body tells of them.
 
-    ``group`` is the part of it that they lead to, such as ``postgresqlServer``.
+    ``group`` is the part of it that they lead to, such as ``postgresqlServer``, where its type tells it;
+    ``required`` is what the type calls the actions that are still to be done.
     """
     return [
         {
@@ -40,12 +43,12 @@ def connections(cloud: Cloud, resource: Resource, group: str) -> list[dict[str, 
             "name": endpoint.name,
             "type": f"{resource.type}/privateEndpointConnections",
             "properties": {
-                "groupIds": [group],
+                **({"groupIds": [group]} if group else {}),
                 "privateEndpoint": {"id": endpoint.id},
                 "privateLinkServiceConnectionState": {
                     "status": "Approved",
                     "description": "Auto-approved",
-                    "actionsRequired": "None",
+                    required: "None",
                 },
                 "provisioningState": "Succeeded",
             },

@@ -82,7 +82,8 @@ class StorageAccounts(Kind):
 
     def get(self, cloud: Cloud, resource: Resource) -> None:
         """Tell the private endpoints that lead to it."""
-        resource.properties["privateEndpointConnections"] = private.connections(cloud, resource, "blob")
+        found = private.connections(cloud, resource, required="actionRequired")
+        resource.properties["privateEndpointConnections"] = found
 
     def delete(self, cloud: Cloud, resource: Resource) -> None:
         """Keep it with its blobs for 14 days."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-__all__ = ["AZURE_CLI", "CLI_TESTS", "TABLE", "Called", "Never", "Row"]
+__all__ = ["ASIDE", "AZURE_CLI", "BESIDE", "CLI_TESTS", "TABLE", "Called", "Never", "Row"]
 
 AZURE_CLI: Final = "Azure CLI"
 CLI_TESTS: Final = "clients/test_azure_cli.py"
@@ -168,6 +168,14 @@ _databases = _client(
 _settings = _client(
     _POSTGRES, "configurations", "test_postgres_clients.py::test_a_setting_is_changed_read_and_listed"
 )
+_letting_in = _client(
+    _POSTGRES, "firewall_rules", "test_postgres_clients.py::test_psql_is_let_in_by_a_rule_alone"
+)
+_backups = _client(
+    _POSTGRES,
+    "backups_automatic_and_on_demand",
+    "test_postgres_clients.py::test_a_backup_is_made_listed_and_deleted",
+)
 _clusters = _client(_REDIS, "redis_enterprise", "test_cache_clients.py::test_a_cluster_is_read_and_listed")
 _caches = _client(_REDIS, "databases", "test_cache_clients.py::test_its_database_is_read_and_listed")
 _gone = "test_a_deleted_cluster_is_gone_at_once_and_so_is_its_host_name"
@@ -183,6 +191,20 @@ _certificates = _client(_WEB, "certificates", f"{_WATCH}::test_a_host_name_and_i
 _static = _client(
     _WEB, "", "test_static_site_clients.py::test_a_new_one_is_read_listed_and_waits_for_content"
 )
+
+# Types that no instance consists of, and that operations on one make for a while or ask for.
+BESIDE: Final = (
+    "Microsoft.DBforPostgreSQL/flexibleServers/firewallRules",
+    "Microsoft.DBforPostgreSQL/flexibleServers/backups",
+)
+# Types that the sandbox has and nothing of ours makes or asks for.
+ASIDE: Final[Mapping[str, str]] = {
+    "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials": "clients may make some",
+    "Microsoft.Network/networkSecurityGroups/securityRules": "a part of its group, and told inside of it",
+    "Microsoft.Network/networkInterfaces": "a private endpoint's own, made and deleted with it",
+    "Microsoft.Network/privateDnsZones/A": "a private endpoint's record, made and deleted with its group",
+    "Microsoft.DBforPostgreSQL/flexibleServers/administrators": "nobody signs in by the directory",
+}
 
 TABLE: Final[Mapping[str, Row]] = {
     "Microsoft.Resources/resourceGroups": _at_once(
@@ -315,6 +337,15 @@ TABLE: Final[Mapping[str, Row]] = {
         list=_settings("list_by_server"),
         update=_settings("begin_put"),
         delete=_WITH_PARENT,
+    ),
+    "Microsoft.DBforPostgreSQL/flexibleServers/firewallRules": _usual(
+        _letting_in, list=_letting_in("list_by_server")
+    ),
+    "Microsoft.DBforPostgreSQL/flexibleServers/backups": _usual(
+        _backups,
+        create=_backups("begin_create"),
+        list=_backups("list_by_server"),
+        update=Never("a backup is what the server was at a moment, and is not changed"),
     ),
     "Microsoft.Cache/redisEnterprise": _usual(
         _clusters,
