@@ -227,7 +227,7 @@ TABLE: Final[Mapping[str, Row]] = {
         create=_roles("create"),
         list=_roles("list_for_scope"),
         update=_roles("create"),
-        cli={"create": "role assignment create"},
+        cli={one: f"role assignment {one}" for one in ("create", "list", "delete")},
     ),
     "Microsoft.Authorization/locks": _usual(
         _locks,

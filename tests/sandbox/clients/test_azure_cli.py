@@ -94,6 +94,19 @@ def test_a_vault_and_a_secret(az: AzureCli, group: tuple[str, str], sandbox: San
     assert name not in names(az("keyvault list-deleted"))
 
 
+def test_who_has_a_role_is_looked_up_in_the_directory(
+    az: AzureCli, group: tuple[str, str], sandbox: Sandbox
+) -> None:
+    me = az("ad sp show", "--id", sandbox.told["client_id"])
+    assert me["id"] == sandbox.told["object_id"]
+    scope = az("group show", "--name", group[1])["id"]
+    az("role assignment create", "--assignee", me["appId"], "--role", _OFFICER, "--scope", scope)
+    (given,) = az("role assignment list", "--scope", scope)
+    assert (given["principalId"], given["principalName"]) == (me["id"], me["appId"])
+    az("role assignment delete", "--ids", given["id"])
+    assert az("role assignment list", "--scope", scope) == []
+
+
 def test_a_database_server(az: AzureCli, group: tuple[str, str], tmp_path: Path) -> None:
     name = unique("pg-")
     password = written(tmp_path, f"Aa1{secrets.token_hex(12)}")
