@@ -183,6 +183,24 @@ def test_a_renewed_certificate_is_no_drift_and_a_lost_record_unbinds_nothing(
     assert fleet.run("instance", "preview", "lesotho", "--exit-code")["data"]["changes"] == []
 
 
+def test_another_host_name_unbinds_the_first_from_its_site_which_is_locked_again(
+    fleet: Fleet, lesotho: dict[str, Any]
+) -> None:
+    """The next one waits for its DNS; the site is served under its other name meanwhile."""
+    spec = fleet.workspace / "instances" / "lesotho.yaml"
+    kept = [line for line in spec.read_text().splitlines() if not line.startswith("hostname:")]
+    spec.write_text("\n".join([*kept, f"hostname: {uuid.uuid4().hex[:10]}.example.org"]) + "\n")
+    moved = fleet.run("instance", "deploy", "lesotho", "--reason", "a test", expect=1)["data"]["instances"][0]
+    assert moved["url"] == lesotho["url"]
+    arm = fleet.sandbox.arm()
+    listed = arm.list(f"{fleet.group('lesotho')}/resources", "2021-04-01")
+    site = next(str(one["id"]) for one in listed if one["type"] == "Microsoft.Web/sites")
+    bound = [one["id"].rpartition("/")[2] for one in arm.list(f"{site}/hostNameBindings", "2025-05-01")]
+    assert bound == [lesotho["url"].removeprefix("https://").partition(":")[0]]
+    assert len(arm.list(f"{site}/providers/Microsoft.Authorization/locks", "2020-05-01")) == 1
+    assert fleet.run("instance", "preview", "lesotho", "--exit-code")["data"]["changes"] == []
+
+
 def test_an_erasure_leaves_no_blob_even_in_the_account_that_azure_keeps(
     fleet: Fleet, lesotho: dict[str, Any]
 ) -> None:

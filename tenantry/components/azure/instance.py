@@ -148,7 +148,11 @@ class AzureInstance(pulumi.ComponentResource):
         )
 
     def _guard(self, opts: pulumi.ResourceOptions) -> None:
-        guarded = {**self._vaults(), "workspace": self.monitoring.workspace.id}
+        guarded = {
+            **self._vaults(),
+            "workspace": self.monitoring.workspace.id,
+            "site": self.workload.site.id,  # the folders lie in it
+        }
         if self.database is not None:
             guarded["server"] = self.database.server.id
         if self.storage is not None:

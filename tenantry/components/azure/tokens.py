@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["DATA_TOKENS", "INVOKES", "NOT_LOCKED", "TOKENS"]
+__all__ = ["DATA_TOKENS", "INVOKES", "TOKENS"]
 
 _P: Final = "azure-native"
 
@@ -23,11 +23,6 @@ DATA_TOKENS: Final = frozenset(
         f"{_P}:web:WebApp",  # the folders lie in its /home
     }
 )
-
-# Of these, what has no delete lock. A lock of the site would also forbid to unbind a host name from it, which
-# is a step of the engine in a deploy: it puts back a lock that is gone before it unbinds. The plan's refusal
-# guards the site, and Azure keeps one that is deleted for 30 days.
-NOT_LOCKED: Final = frozenset({f"{_P}:web:WebApp"})
 
 TOKENS: Final = DATA_TOKENS | frozenset(
     {

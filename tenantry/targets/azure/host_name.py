@@ -7,7 +7,8 @@ through Azure's eyes too, because its verdict counts and not our resolver's.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from tenantry.errors import TenantryError
 from tenantry.model.azure_types import TYPES, resource_id
 from tenantry.model.status import Change, ChangeKind
 from tenantry.ports import Event, Lease, OnEvent
+from tenantry.targets.azure import locks
 
 __all__ = [
     "ABSENT",
@@ -29,6 +31,7 @@ __all__ = [
     "look",
     "next_stage",
     "settle",
+    "unbind",
 ]
 
 # Facts of an instance.
@@ -37,6 +40,8 @@ RECORDS: Final = "dns_records"  # that its name needs, as JSON: [{"name", "type"
 
 _SITE: Final = "azure-native:web:WebApp"
 _CERTIFICATE: Final = "azure-native:web:Certificate"
+_BINDING: Final = "azure-native:web:WebAppHostNameBinding"
+_PATIENCE_SECONDS: Final = 60.0
 _WITH_TLS: Final = frozenset({"SniEnabled", "IpBasedEnabled"})
 
 
@@ -142,11 +147,46 @@ def settle(
     return props, seen
 
 
+def unbind(arm: Arm, props: AzureProps, bound: Collection[str], *, lease: Lease, on_event: OnEvent) -> None:
+    """Unbind host names that are asked for no more, under the site's delete lock, which forbids that.
+
+    The engine would unbind them too, but it puts the lock back first.
+
+    Args:
+        arm: Resource Manager.
+        props: with the name that is asked for; "": none.
+        bound: the ids of the bindings that the engine made.
+        lease: of the deploy.
+        on_event: hears of each.
+
+    Raises:
+        FailedError: somebody else locked the site.
+    """
+    kind = TYPES[_BINDING]
+    site = _id(_SITE, {"name": props.names.site}, props)
+    for one in bound:
+        host = one.rpartition("/")[2]
+        if host == props.hostname:
+            continue
+        on_event(Event(text=f"unbinding the host name {host}"))
+        lease.intent(f"host name: unbind {host}")
+        locks.delete_part(arm, one, kind.version, of=site, lease=lease)
+        _see_that_it_is_gone(arm, one)
+        lease.evidence(f"host name: {host} is not bound")
+
+
+def _see_that_it_is_gone(arm: Arm, binding: str) -> None:
+    """Look until a binding is not seen any more: else the engine deletes it again, under the lock."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while arm.get(binding, TYPES[_BINDING].version) is not None and time.monotonic() < deadline:
+        time.sleep(1)
+
+
 def is_renewal(change: Change) -> bool:
     """Say whether a change is that App Service renewed the certificate: nobody's hand."""
     renewed = frozenset({"thumbprint"})
     return (
-        change.type == "azure-native:web:WebAppHostNameBinding"
+        change.type == _BINDING
         and change.kind is ChangeKind.UPDATE
         and frozenset(change.properties) == renewed
     )

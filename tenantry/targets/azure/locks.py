@@ -6,20 +6,23 @@ instance's group. The engine's state would not do: a create that was cut off is 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+from tenantry.adapters.azure_answers import arm_code
 from tenantry.adapters.azure_arm import Arm
-from tenantry.errors import FailedError
+from tenantry.errors import FailedError, TenantryError
 from tenantry.model.azure_names import LOCK
 from tenantry.model.azure_types import TYPES
 from tenantry.ports import Lease
 
-__all__ = ["VERSION", "at_and_above", "at_and_below", "is_own", "lifted", "refuse_foreign"]
+__all__ = ["VERSION", "at_and_above", "at_and_below", "delete_part", "is_own", "lifted", "refuse_foreign"]
 
 _KIND: Final = TYPES["azure-native:authorization:ManagementLockByScope"]
 VERSION: Final = _KIND.version
+_PATIENCE_SECONDS: Final = 180.0
 
 
 def at_and_above(arm: Arm, resource: str) -> Sequence[dict[str, Any]]:
@@ -69,6 +72,29 @@ def lifted(arm: Arm, resource: str, group: str, lease: Lease) -> Iterator[None]:
             kept = {key: lock["properties"][key] for key in ("level", "notes") if key in lock["properties"]}
             arm.put(lock["id"], VERSION, {"properties": kept})
             lease.evidence(f"the lock {lock['name']} is back")
+
+
+def delete_part(arm: Arm, part: str, version: str, *, of: str, lease: Lease) -> None:
+    """Delete what lies in a resource. The instance's own lock forbids that, and is lifted meanwhile.
+
+    A lock that was just made holds before a list shows it.
+
+    Raises:
+        FailedError: somebody else locked it.
+    """
+    group = of.partition("/providers/")[0]
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            with lifted(arm, of, group, lease):
+                arm.delete(part, version)
+        except TenantryError as error:
+            if not arm_code(error, "ScopeLocked") or time.monotonic() > deadline:
+                raise
+            refuse_foreign(at_and_above(arm, of), group)
+        else:
+            return
+        time.sleep(1)
 
 
 def _listed(arm: Arm, resource: str) -> Sequence[dict[str, Any]]:

@@ -172,6 +172,8 @@ class AzureTarget:
                     way_in.refuse_locked(clients.arm, server)
                 # What a killed run left open.
                 way_in.shut(clients.arm, server, lease)
+            bound = self.made(instance, ":WebAppHostNameBinding")
+            host_name.unbind(clients.arm, props, bound, lease=lease, on_event=on_event)
             lease.intent(f"{instance.mark}engine up, stack {instance.opaque}")
             result = patience.once_in_force(
                 lambda first: engine.up(

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from tenantry.adapters.azure_answers import arm_code
 from tenantry.adapters.azure_arm import Arm
 from tenantry.errors import FailedError, TenantryError, UnavailableError
 from tenantry.model.azure_types import TYPES
@@ -109,22 +108,8 @@ def is_closed(arm: Arm, server_id: str) -> bool:
 
 
 def _delete_rule(arm: Arm, server_id: str, lease: Lease) -> None:
-    """Delete the rule. A delete lock of the server forbids that, too: our own is lifted, and put back.
-
-    A lock that was just made holds before a list shows it.
-    """
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        try:
-            with locks.lifted(arm, server_id, _group(server_id), lease):
-                arm.delete(f"{server_id}/firewallRules/{_RULE}", _VERSION)
-        except TenantryError as error:
-            if not arm_code(error, "ScopeLocked") or time.monotonic() > deadline:
-                raise
-            refuse_locked(arm, server_id)
-        else:
-            return
-        time.sleep(1)
+    """Delete the rule. A delete lock of the server forbids that, too: our own is lifted, and put back."""
+    locks.delete_part(arm, f"{server_id}/firewallRules/{_RULE}", _VERSION, of=server_id, lease=lease)
 
 
 def _group(server_id: str) -> str:

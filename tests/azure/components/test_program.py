@@ -10,7 +10,7 @@ import pytest
 
 from bench.coverage import named_by_the_components
 from tenantry.components.azure.identity import SECRETS_USER
-from tenantry.components.azure.tokens import DATA_TOKENS, NOT_LOCKED
+from tenantry.components.azure.tokens import DATA_TOKENS
 from tenantry.model.azure_types import TYPES
 from tenantry.model.residency import AzurePlacement
 from tenantry.targets.azure.asset_types import ASSET_TYPES
@@ -294,7 +294,7 @@ def test_what_holds_data_is_locked(request: pytest.FixtureRequest, which: str) -
     ]
     levels = {body["properties"]["level"] for path, body in made.items() if "/locks/" in path}
     assert levels == {"CanNotDelete"}
-    data = [path for path in made if token_of(path) in DATA_TOKENS - NOT_LOCKED]
+    data = [path for path in made if token_of(path) in DATA_TOKENS]
     open_ = [
         path
         for path in data

@@ -215,3 +215,63 @@ def test_only_another_thumbprint_of_the_binding_is_a_renewal(
 ) -> None:
     change = Change(kind=ChangeKind.UPDATE, type=type_, name="x", properties=properties)
     assert host_name.is_renewal(change) is renewal
+
+
+class _LockedSite:
+    """A site with bindings under a lock of the instance's; what was done to it, in order."""
+
+    def __init__(self, props: AzureProps, *names: str) -> None:
+        group = f"/subscriptions/{props.subscription_id}/resourceGroups/{props.names.resource_group}"
+        site = f"{group}/providers/Microsoft.Web/sites/{props.names.site}"
+        self.bound = [f"{site}/hostNameBindings/{one}" for one in names]
+        self.lock = f"{site}/providers/Microsoft.Authorization/locks/tenantry-holds-data"
+        self.locked = True
+        self.effects: list[str] = []
+
+    def list(self, path: str, version: str, **query: str) -> list[dict[str, Any]]:
+        found = {"id": self.lock, "name": "tenantry-holds-data", "properties": {"level": "CanNotDelete"}}
+        return [found] if self.locked else []
+
+    def get(self, path: str, version: str, **query: str) -> dict[str, Any] | None:
+        return {"id": path} if path in self.bound else None
+
+    def put(self, path: str, version: str, body: Any) -> None:
+        assert (path, body) == (self.lock, {"properties": {"level": "CanNotDelete"}})
+        self.effects.append("lock")
+        self.locked = True
+
+    def delete(self, path: str, version: str, **query: str) -> bool:
+        if path == self.lock:
+            self.effects.append("lift")
+            self.locked = False
+            return True
+        if self.locked:
+            raise FailedError("(ScopeLocked) it is locked", code="scope-locked")
+        self.effects.append(path.rpartition("/")[2])
+        self.bound.remove(path)
+        return True
+
+
+def _unbound(props: AzureProps, *names: str) -> tuple[_LockedSite, list[str]]:
+    site, lease = _LockedSite(props, *names), _Lease()
+    host_name.unbind(
+        site,  # type: ignore[arg-type]
+        props,
+        list(site.bound),
+        lease=lease,  # type: ignore[arg-type]
+        on_event=lambda _: None,
+    )
+    return site, lease.noted
+
+
+def test_a_name_that_is_asked_for_no_more_is_unbound_under_the_sites_lock_which_is_put_back(
+    props: AzureProps,
+) -> None:
+    site, noted = _unbound(props, "old.example.org", _HOST)
+    assert site.effects == ["lift", "old.example.org", "lock"]
+    assert [one.rpartition("/")[2] for one in site.bound] == [_HOST]
+    assert len([one for one in noted if "lock" in one]) == 2, "it is journaled: lifted, and back"
+
+
+def test_a_name_that_is_still_asked_for_keeps_its_binding_and_its_site_the_lock(props: AzureProps) -> None:
+    assert _unbound(props, _HOST)[0].effects == []
