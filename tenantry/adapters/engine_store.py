@@ -124,9 +124,10 @@ class FolderStore:
     def tidy(self, word: re.Pattern[str]) -> None:
         """Remove temporary files, the engine's and ours: nobody else writes while a run has the stack."""
         with self._told("."):
-            for path in self._folder.rglob("*.tmp"):
-                if word.search(str(path.relative_to(self._folder))):
-                    path.unlink(missing_ok=True)
+            for top, _, files in os.walk(self._folder):  # unlike rglob it bears that others remove folders
+                for path in (Path(top) / name for name in files if name.endswith(".tmp")):
+                    if word.search(str(path.relative_to(self._folder))):
+                        path.unlink(missing_ok=True)
 
     def having(self, word: re.Pattern[str]) -> Sequence[str]:
         """Return files and folders."""

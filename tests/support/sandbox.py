@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import uuid
@@ -16,7 +17,7 @@ from tenantry.adapters.azure_arm import Arm
 from tenantry.adapters.azure_credential import make_credential
 from tenantry.model.spec import CredentialKind
 
-__all__ = ["Sandbox", "running_sandbox"]
+__all__ = ["Sandbox", "files_below", "running_sandbox"]
 
 _TENANTRY = Path(sys.executable).with_name("tenantry")
 GROUPS = "2024-03-01"  # API version of resource groups
@@ -57,9 +58,9 @@ class Sandbox:
     def files_with(self, text: str) -> list[Path]:
         """Return the files on its disk that have a text in them; some come and go meanwhile."""
         found = []
-        for path in self.disk.rglob("*"):
+        for path in files_below(self.disk):
             with contextlib.suppress(FileNotFoundError):
-                if path.is_file() and not path.is_symlink() and text.encode() in path.read_bytes():
+                if text.encode() in path.read_bytes():
                     found.append(path)
         return found
 
@@ -143,6 +144,12 @@ def running_sandbox(workspace: Path) -> Iterator[Sandbox]:
         disk = Sandbox(workspace=workspace, told={}).disk
         run(workspace, "sandbox", "reset", "--confirm", workspace.name)
     assert still_running(disk) == [], "something of the sandbox outlived its reset"
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Return regular files at any depth; folders that go meanwhile are no error, as they are to rglob."""
+    found = [Path(top) / name for top, _, files in os.walk(folder) for name in files]
+    return [path for path in found if path.is_file() and not path.is_symlink()]
 
 
 def still_running(folder: Path) -> list[str]:

@@ -18,6 +18,7 @@ from tenantry.model.azure_types import TYPES
 from tenantry.targets.azure.asset_types import ASSET_TYPES, Listed
 from tenantry.targets.azure.database import Door
 from tests.support.azure_fleet import REGION, TENANTRY, Fleet
+from tests.support.sandbox import files_below
 
 _VAULTS, _LOCKS = "2024-11-01", "2020-05-01"
 _UPLOAD = "Marker Upload of zambia"
@@ -242,7 +243,7 @@ def test_a_dump_is_streamed_to_standard_output_and_stands_in_no_log(
     assert run.returncode == 0, told
     assert [row["id"] in line for line in dumped.splitlines() if _person(name) in line] == [True]
     assert _person(name) not in told
-    ours = [one for one in fleet.workspace.rglob("*") if one.is_file() and "sandbox" not in one.parts]
+    ours = [one for one in files_below(fleet.workspace) if "sandbox" not in one.parts]
     assert [one.name for one in ours if one.name == "register.db"], "a control: the journal is among them"
     assert [one for one in ours if _person(name).encode() in one.read_bytes()] == []
 

@@ -7,6 +7,7 @@ then gets the folder's real path, and the process runs as ourselves.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -108,8 +109,11 @@ class SiteRunner:
         """Give a folder and all below it to the site's user."""
         if self._uid is None:
             return
-        for path in (folder, *folder.rglob("*")):
-            os.chown(path, self._uid, self._uid, follow_symlinks=False)
+        os.chown(folder, self._uid, self._uid)
+        for top, folders, files in os.walk(folder):
+            for name in (*folders, *files):
+                with contextlib.suppress(FileNotFoundError):  # the site may be at work
+                    os.chown(Path(top) / name, self._uid, self._uid, follow_symlinks=False)
 
     def replace_files(self, draft: Path) -> None:
         """Put a folder in the place of the site's files."""
