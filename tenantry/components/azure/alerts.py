@@ -10,11 +10,16 @@ from pulumi_azure_native import applicationinsights, consumption, monitor
 
 from tenantry.components.azure.monitoring import Monitoring
 from tenantry.components.azure.props import STORAGE_PERCENT, AzureProps
+from tenantry.model.regions import CloudName
 
 __all__ = ["Alerts", "Watched"]
 
-# Where the availability test asks from. It sends the URL and nothing else.
-_PLACES = ("emea-nl-ams-azr", "emea-gb-db3-azr", "us-va-ash-azr")
+# Where the availability test asks from, as Azure Monitor publishes it. It sends the URL and nothing else.
+_PLACES: Mapping[CloudName, Sequence[str]] = {
+    CloudName.PUBLIC: ("emea-nl-ams-azr", "emea-gb-db3-azr", "us-va-ash-azr"),
+    CloudName.GOVERNMENT: ("usgov-va-azr", "usgov-phx-azr", "usgov-tx-azr"),
+    CloudName.CHINA: ("mc-cne2-azr", "mc-cnn-azr", "mc-cnn2-azr"),
+}
 _CPU_PERCENT, _CONNECTIONS_SHARE = 85, 0.8
 _FAILED_REQUESTS, _DENIALS = 10, 5  # in five minutes
 _BUDGET_PERCENT = 80
@@ -148,7 +153,10 @@ class Alerts(pulumi.ComponentResource):
             frequency=300,
             timeout=30,
             retry_enabled=True,
-            locations=[applicationinsights.WebTestGeolocationArgs(location=place) for place in _PLACES],
+            locations=[
+                applicationinsights.WebTestGeolocationArgs(location=place)
+                for place in _PLACES[props.region.cloud]
+            ],
             request=applicationinsights.WebTestPropertiesRequestArgs(
                 request_url=props.url + props.profile.health.path,
                 http_verb="GET",

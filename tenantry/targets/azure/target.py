@@ -124,6 +124,7 @@ class AzureTarget:
         )
         made_in = living.facts.get(values.REGION, "") if living else ""
         region = values.region_of(spec)
+        values.check_cache(spec, profile, region)
         if made_in and made_in != region.name:
             raise RefusedError(
                 f"{spec.name} lives in {made_in}; its data do not move to {region.name} by a deploy",

@@ -17,12 +17,12 @@ from tenantry.components.azure.props import (
 from tenantry.components.azure.settings import site_settings
 from tenantry.config.profile import resolved_settings
 from tenantry.config.regions import find_region, region_code
-from tenantry.errors import DefectError, UnavailableError
+from tenantry.errors import DefectError, SpecError, UnavailableError
 from tenantry.model.azure_names import AzureNames, client_code, secret_name
 from tenantry.model.azure_sizes import AZURE_SIZES
 from tenantry.model.lifecycle import State
-from tenantry.model.profile import Profile
-from tenantry.model.regions import Region
+from tenantry.model.profile import Profile, Service
+from tenantry.model.regions import CloudName, Region
 from tenantry.model.spec import InstanceSpec, Workspace
 from tenantry.ports import Instance, Request, SecretStore
 from tenantry.targets.azure import host_name
@@ -40,6 +40,7 @@ __all__ = [
     "SUFFIX",
     "VERSION",
     "azure_props",
+    "check_cache",
     "ensure_secrets",
     "is_made",
     "made_up_secrets",
@@ -174,6 +175,22 @@ def made_up_secrets(profile: Profile) -> Mapping[str, str]:
 def _database_password() -> str:
     """Return a password with the classes of characters that Azure asks for."""
     return f"Aa1-{new_password()}"
+
+
+def check_cache(spec: InstanceSpec, profile: Profile, region: Region) -> None:
+    """Refuse a cache where Azure has none to give.
+
+    Raises:
+        SpecError: the region's cloud has no Azure Managed Redis that is published.
+    """
+    if Service.CACHE in profile.services and region.cloud is not CloudName.PUBLIC:
+        raise SpecError(
+            f"the profile {profile.name} needs a cache, and Azure Managed Redis is published for the public "
+            f"cloud only, not for that of {region.name}",
+            hint="take a profile without a cache, or another target",
+            where=spec.where,
+            code="no-cache",
+        )
 
 
 def _suffixes(access: Access) -> Suffixes:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tenantry.config.regions import find_region
 from tenantry.model.residency import AzurePlacement, ZoneRedundancy
 from tests.azure.components.running import sent_by
 from tests.azure.recording import example_props, token_of
@@ -342,3 +344,13 @@ def test_what_the_spec_says_of_people_stands_where_they_are_called_and_in_no_nam
     assert holders == {"ActionGroup", "WebAppApplicationSettings"}  # ADMIN_EMAIL is the workload's to know
     named = [*plain, *(str(body.get("tags")) for body in plain.values())]
     assert [one for one in named if any(word in one for word in personal)] == []
+
+
+def test_the_availability_test_asks_from_places_of_the_instances_cloud(tmp_path: Path) -> None:
+    region = find_region("usgovvirginia")
+    assert region is not None
+    sent = sent_by(tmp_path / "engine", example_props(tmp_path / "w", region=region, pair=None))
+    (test,) = [body for path, body in sent.items() if "/webtests/" in path.lower()]
+    assert {one["Id"] for one in test["properties"]["Locations"]} == {
+        "usgov-va-azr", "usgov-phx-azr", "usgov-tx-azr",
+    }  # fmt: skip

@@ -289,6 +289,14 @@ def test_a_residency_holds_in_every_cloud(
     assert told == {country: set(), "EU": {"outside-residency"}}
 
 
+def test_a_cache_is_refused_in_a_cloud_that_has_none(refused: Refused, workspace: Path) -> None:
+    text = SPEC.replace("profile: registrations", "profile: 121-platform")
+    (workspace / "instances" / "benin.yaml").write_text(f"{text}azure: {{region: usgovvirginia}}\n")
+    _block(workspace, f"{{cloud: government, {_HERE}}}")
+    first = refused("spec", "validate", "benin", code=65)
+    assert (first["code"], first["where"]) == ("no-cache", "instances/benin.yaml")
+
+
 def test_the_regions_that_are_listed_are_those_of_the_workspaces_cloud(ready: Run, workspace: Path) -> None:
     _block(workspace, f"{{cloud: government, {_HERE}}}")
     code, answer = ready("region", "list", "--country", "US")
