@@ -25,8 +25,7 @@ def check_specs(names: Sequence[str], *, workspace: Path | None) -> Result:
     errors: list[TenantryError] = []
     warnings: list[Problem] = []
     for name in chosen:
-        found = _errors_of(name, wiring)
-        told = [] if found else wiring.cautions(*wiring.spec(name))
+        found, told = _looked_at(name, wiring)
         count = sum(len(error.problems) for error in found)
         rows.append({"name": name, "valid": not found, "problems": count, "warnings": len(told)})
         errors += found
@@ -42,20 +41,24 @@ def check_specs(names: Sequence[str], *, workspace: Path | None) -> Result:
     )
 
 
-def _errors_of(name: str, wiring: Wiring) -> list[TenantryError]:
-    """Check one spec; what its file says is looked at further even when this host lacks something."""
+def _looked_at(name: str, wiring: Wiring) -> tuple[list[TenantryError], Sequence[Problem]]:
+    """Check one spec; return errors, else warnings.
+
+    What its file says is looked at further even when this host lacks something.
+    """
     from tenantry.config.profile import missing_settings
 
     try:
         spec, profile = wiring.spec(name, complete=False)
     except TenantryError as error:
-        return [error]
+        return [error], ()
     checks: list[Callable[[], object]] = [
         lambda: wiring.check_spec(spec, profile),
         lambda: _insist(missing_settings(profile, spec, wiring.workspace)),
         lambda: _insist(_missing_secrets(spec, profile, wiring)),
     ]
-    return [found for check in checks if (found := _error_of(check)) is not None]
+    errors = [found for check in checks if (found := _error_of(check)) is not None]
+    return errors, (() if errors else wiring.cautions(spec, profile))
 
 
 def _error_of(check: Callable[[], object]) -> TenantryError | None:
@@ -74,9 +77,8 @@ def _insist(problems: Sequence[Problem]) -> None:
 def _missing_secrets(spec: InstanceSpec, profile: Profile, wiring: Wiring) -> Sequence[Problem]:
     from tenantry.config.profile import missing_secrets
 
-    found = wiring.register.find(spec.name)
-    living = found is not None and found.erased_at is None
-    present = set(wiring.vault(found.opaque).names()) if found is not None and living else set()
+    living = wiring.living(spec.name)
+    present = set(wiring.vault(living.opaque).names()) if living is not None else set()
     return missing_secrets(profile, spec, wiring.workspace, present)
 
 

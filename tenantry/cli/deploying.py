@@ -87,9 +87,8 @@ def _deploy_here(name: str, *, wiring: Wiring, reason: str) -> Result:
 
     started = time.monotonic()
     spec, profile = wiring.spec(name)
-    found = wiring.register.find(name)
-    living = found is not None and found.erased_at is None
-    present = set(wiring.vault(found.opaque).names()) if found is not None and living else set()
+    living = wiring.living(name)
+    present = set(wiring.vault(living.opaque).names()) if living is not None else set()
     missing = missing_secrets(profile, spec, wiring.workspace, present)
     if missing:
         raise SpecError(problems=missing)

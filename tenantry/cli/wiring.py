@@ -211,13 +211,17 @@ class Wiring:
             return ()
         from tenantry.targets.azure.cautions import cautions
 
-        found = self.register.find(spec.name)
-        living = found is not None and found.erased_at is None
-        return cautions(spec, profile, found.facts if found is not None and living else {})
+        living = self.living(spec.name)
+        return cautions(spec, profile, living.facts if living is not None else {})
 
     def load(self, instance: Instance) -> tuple[InstanceSpec, Profile]:
         """Read the spec and profile of an instance that exists."""
         return self.spec(instance.name)
+
+    def living(self, name: str) -> Instance | None:
+        """Return the instance of that name, None if there is none or it is erased."""
+        found = self.register.find(name)
+        return found if found is not None and found.erased_at is None else None
 
     def existing(self, name: str) -> Instance:
         """Return the living instance of that name."""

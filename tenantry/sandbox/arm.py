@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tenantry.sandbox.answers import Answer, fault_answer
+from tenantry.sandbox.answers import Answer
 from tenantry.sandbox.arm_deleted import Deleted
 from tenantry.sandbox.arm_groups import Groups
 from tenantry.sandbox.arm_offers import Offers
@@ -53,11 +53,7 @@ class ResourceManager:
     async def __call__(self, request: Request) -> Response:
         """Answer a request."""
         raw = await request.body()
-        try:
-            answer = await run_in_threadpool(self._answer, request, raw)
-        except ArmFault as fault:
-            answer = fault_answer(fault)
-        return answer.response()
+        return (await run_in_threadpool(self._answer, request, raw)).response()
 
     def _answer(self, request: Request, raw: bytes) -> Answer:
         # Some clients leave an empty part where a resource has no parent.

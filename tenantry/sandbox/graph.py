@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tenantry.sandbox.answers import Answer, fault_answer
+from tenantry.sandbox.answers import Answer
 from tenantry.sandbox.cloud import SandboxCloud
 from tenantry.sandbox.kinds import ArmFault
 from tenantry.sandbox.requests import body_of
@@ -47,11 +47,7 @@ class Graph:
     async def __call__(self, request: Request) -> Response:
         """Answer a request."""
         raw = await request.body()
-        try:
-            answer = await run_in_threadpool(self._answer, request, raw)
-        except ArmFault as fault:
-            answer = fault_answer(fault)
-        return answer.response()
+        return (await run_in_threadpool(self._answer, request, raw)).response()
 
     def _answer(self, request: Request, raw: bytes) -> Answer:
         self._cloud.tokens.read(request.headers.get("authorization", ""), audience="graph")

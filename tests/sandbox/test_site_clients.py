@@ -139,12 +139,7 @@ class _Sites:
         return found
 
     def scm(self, name: str) -> Arm:
-        return Arm(
-            f"https://{name}.scm.{self.sandbox.told['sites_suffix']}",
-            credential=self.sandbox.credential(),
-            scope=self.sandbox.scope,
-            ca_file=Path(self.sandbox.told["ca_file"]),
-        )
+        return self.sandbox.arm(f"https://{name}.scm.{self.sandbox.told['sites_suffix']}")
 
 
 @pytest.fixture(scope="module")

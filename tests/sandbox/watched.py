@@ -8,10 +8,8 @@ import urllib.error
 import urllib.request
 import uuid
 import zipfile
-from pathlib import Path
 from typing import Any
 
-from tenantry.adapters.azure_arm import Arm
 from tenantry.cli.sandboxing import faults
 from tests.support.sandbox import Sandbox
 
@@ -76,13 +74,7 @@ class Place:
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as archive:
             archive.writestr("app.py", _PROGRAM)
-        host = f"https://{name}.scm.{self.sandbox.told['sites_suffix']}"
-        scm = Arm(
-            host,
-            credential=self.sandbox.credential(),
-            scope=self.sandbox.scope,
-            ca_file=Path(self.sandbox.told["ca_file"]),
-        )
+        scm = self.sandbox.arm(f"https://{name}.scm.{self.sandbox.told['sites_suffix']}")
         assert scm.call("POST", "/api/zipdeploy", content=packed.getvalue()).status == 200
         scm.close()
         return site

@@ -126,12 +126,7 @@ class Fleet:
     def management(self, url: str) -> Arm:
         """Return a client of the management of the site that answers at a URL."""
         name, _, end = url.removeprefix("https://").partition(".")
-        return Arm(
-            f"https://{name}.scm.{end}",
-            credential=self.sandbox.credential(),
-            scope=self.sandbox.scope,
-            ca_file=Path(self.sandbox.told["ca_file"]),
-        )
+        return self.sandbox.arm(f"https://{name}.scm.{end}")
 
     def secret(self, name: str, secret: str) -> str:
         """Return a secret of an instance."""

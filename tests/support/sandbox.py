@@ -98,10 +98,10 @@ class Sandbox:
             discovery=False,
         )
 
-    def arm(self, **more: Any) -> Arm:
-        """The product's own client of Resource Manager."""
+    def arm(self, url: str = "", **more: Any) -> Arm:
+        """The product's own client of Resource Manager, or of another service at a URL."""
         return Arm(
-            self.told["arm"],
+            url or self.told["arm"],
             credential=self.credential(),
             scope=self.scope,
             ca_file=Path(self.told["ca_file"]),

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Union, get_args, get_origin
 
 from tenantry.model.azure_types import TYPES, Scope
+from tenantry.sandbox import ids
 
 __all__ = ["imported_inputs"]
 
@@ -26,13 +27,13 @@ def imported_inputs(token: str, identity: str, outputs: Mapping[str, Any]) -> di
 
 
 def _path_inputs(token: str, identity: str) -> dict[str, str]:
-    kind = TYPES[token]
+    kind, target = TYPES[token], ids.parse(identity)
+    assert target is not None  # it was just read
+    named = {key: name for key, name in zip(kind.names, target.names, strict=True) if not key.startswith("=")}
     if kind.scope is Scope.SUBSCRIPTION:
-        return {kind.names[-1]: identity.rpartition("/")[2]}
-    scope, _, path = identity.strip("/").rpartition("/providers/")
-    around = scope.split("/")[3] if kind.scope is Scope.GROUP else scope
-    named = zip(kind.names, path.split("/")[2::2], strict=True)
-    return {kind.scope_input: around, **{key: name for key, name in named if not key.startswith("=")}}
+        return named
+    group = ids.group_of(target.scope).rpartition("/")[2]
+    return {kind.scope_input: group if kind.scope is Scope.GROUP else target.scope.strip("/"), **named}
 
 
 def _arguments(token: str) -> Any:

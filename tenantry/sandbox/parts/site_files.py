@@ -6,6 +6,7 @@ Not here: times and sizes of folders, ranges, and the disks of the machine besid
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -16,7 +17,7 @@ from tenantry.sandbox.kinds import ArmFault
 from tenantry.sandbox.parts.erasing import erase, overwrite
 from tenantry.sandbox.parts.runner import SiteRunner
 
-__all__ = ["START", "answer"]
+__all__ = ["START", "answer", "logs"]
 
 START = "/api/vfs"
 _LOGS = "LogFiles"
@@ -28,9 +29,9 @@ def answer(request: Request, runner: SiteRunner, body: bytes) -> Response:
     place = _place(runner, path)
     if request.method == "PUT":
         return _put(request, runner, place, path, body)
-    if not place.exists() and not place.is_symlink():
+    if not os.path.lexists(place):
         raise ArmFault(404, "NotFound", f"'/home{path}' not found.")
-    is_folder = place.is_dir() and not place.is_symlink()
+    is_folder = _is_folder(place)
     if is_folder != path.endswith("/"):
         there = request.url.path + "/" if is_folder else request.url.path.rstrip("/")
         return RedirectResponse(str(request.url.replace(path=there)), 307)
@@ -46,15 +47,15 @@ def _place(runner: SiteRunner, path: str) -> Path:
     parts = [one for one in path.split("/") if one]
     if ".." in parts:
         raise ArmFault(400, "BadRequest", "A path that leads out of /home.")
-    if logs := [one for one in _logs(runner) if [_LOGS, one.name] == parts]:
-        return logs[0]
+    if named := [one for one in logs(runner) if [_LOGS, one.name] == parts]:
+        return named[0]
     place = runner.home.joinpath(*parts)
     if not place.parent.resolve().is_relative_to(runner.home.resolve()) and parts:
         raise ArmFault(404, "NotFound", f"'/home{path}' not found.")
     return place
 
 
-def _logs(runner: SiteRunner) -> list[Path]:
+def logs(runner: SiteRunner) -> list[Path]:
     """Return the site's log: it lies elsewhere, where the workload cannot spoil it."""
     return [one for one in (runner.log.with_suffix(".log.1"), runner.log) if one.exists()]
 
@@ -63,10 +64,10 @@ def _list(request: Request, runner: SiteRunner, folder: Path) -> Response:
     found = sorted(folder.iterdir())
     inside = folder.relative_to(runner.home)
     if str(inside) == _LOGS:
-        found += _logs(runner)
+        found += logs(runner)
     rows = []
     for one in found:
-        is_folder = one.is_dir() and not one.is_symlink()
+        is_folder = _is_folder(one)
         rows.append(
             {
                 "name": one.name,
@@ -79,6 +80,10 @@ def _list(request: Request, runner: SiteRunner, folder: Path) -> Response:
     return JSONResponse(rows)
 
 
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
 def _read(file: Path) -> Response:
     if file.is_symlink() or not file.is_file():
         raise ArmFault(404, "NotFound", f"'{file.name}' not found.")
@@ -88,15 +93,16 @@ def _read(file: Path) -> Response:
 def _put(request: Request, runner: SiteRunner, place: Path, path: str, body: bytes) -> Response:
     if place.is_dir():
         raise ArmFault(409, "Conflict", "Cannot update a directory.")
-    there = place.exists() or place.is_symlink()
+    there = os.path.lexists(place)
     if there:
         _check(request, place)
         place.unlink()
+    new = next(one for one in (*reversed(place.parents), place) if not one.exists())
     folder = place if path.endswith("/") else place.parent
     folder.mkdir(parents=True, exist_ok=True)
     if folder != place:
         place.write_bytes(body)
-    runner.own(runner.home)
+    runner.own(new)
     return Response(status_code=204 if there else 201)
 
 

@@ -97,8 +97,7 @@ class Publishing:
         return self._cloud.recall(key).get(key) or {}
 
     def _logs(self, request: Request, runner: SiteRunner) -> Response:
-        base = f"https://{request.url.hostname}/api/vfs/LogFiles/"
-        there = [one for one in (runner.log.with_suffix(".log.1"), runner.log) if one.exists()]
+        base = f"https://{request.url.hostname}{site_files.START}/LogFiles/"
         return JSONResponse(
             [
                 {
@@ -108,7 +107,7 @@ class Publishing:
                     "href": base + one.name,
                     "path": f"/home/LogFiles/{one.name}",
                 }
-                for one in there
+                for one in site_files.logs(runner)
             ]
         )
 
