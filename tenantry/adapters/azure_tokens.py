@@ -18,7 +18,7 @@ import json
 import secrets
 import threading
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -77,7 +77,7 @@ class _Server(ThreadingHTTPServer):
     """Serves the engine. What fails is told by the engine, which then got no token."""
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Write nothing to standard error: that is the person's."""
+        """Write nothing to standard error, that is the person's: the engine may have ended meanwhile."""
 
 
 class _Tokens(BaseHTTPRequestHandler):
@@ -93,12 +93,11 @@ class _Tokens(BaseHTTPRequestHandler):
         """Answer one request."""
         status, body = self.answer()
         content = json.dumps(body).encode()
-        with suppress(ConnectionError):  # the engine may have ended meanwhile
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is its parent's
         """Log nothing."""

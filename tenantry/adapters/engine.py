@@ -137,7 +137,7 @@ class Engine:
         collector = self._collector(on_event)
         plan_first = not may_destroy and any(self._holds_data(r.type) for r in self._state.resources(stack))
         self._run_program(
-            ["up", "--yes", *([] if plan_first else ["--skip-preview"]), *_refresh(refresh)],
+            ["up", "--yes", *([] if plan_first else ["--skip-preview"]), *self._looks(stack, wanted=refresh)],
             stack=stack,
             passphrase=passphrase,
             program=program,
@@ -165,7 +165,7 @@ class Engine:
         self._init(stack, passphrase)
         collector = self._collector(on_event, report_planning=True)
         self._run_program(
-            ["preview", *_refresh(refresh)],
+            ["preview", *self._looks(stack, wanted=refresh)],
             stack=stack,
             passphrase=passphrase,
             program=program,
@@ -178,9 +178,8 @@ class Engine:
 
         A resource that is gone is a DELETE; lost data is an UPDATE of the property "lost".
         """
-        if not self.exists(stack):
+        if not self._state.restore_settings(stack):
             return []
-        self._prepare(stack)
         collector = self._collector(on_event, report_planning=True)
         self._run_program(
             ["refresh", "--preview-only"], stack=stack, passphrase=passphrase, collector=collector
@@ -201,9 +200,8 @@ class Engine:
             RefusedError: something holds data and may_destroy is not set, or the provider
                 does not permit it; in the first case nothing was done.
         """
-        if not self.exists(stack):
+        if not self._state.restore_settings(stack):
             return ()
-        self._prepare(stack)
         self._check_free(stack)
         self._state.settle(stack, adopt=True)
         resources = self.resources(stack)
@@ -245,10 +243,7 @@ class Engine:
         return self._state.resources(stack)
 
     def has_half_made(self, stack: str) -> bool:
-        """Say whether the making of a resource failed that is there all the same.
-
-        A run without a fresh look finishes it; a look would take it for whole.
-        """
+        """Say whether the making of a resource failed that is there all the same, to be finished."""
         return self._state.has_half_made(stack)
 
     def locked_by(self, stack: str) -> LockHolder | None:
@@ -329,11 +324,10 @@ class Engine:
 
     def _init(self, stack: str, passphrase: str) -> None:
         """Make the stack if it is not there yet."""
-        self._state.prepare()
         self._check_free(stack)
-        if self.exists(stack):
-            self._prepare(stack)
+        if self._state.restore_settings(stack):
             return
+        self._state.prepare()
         # Killed while it was made. The passphrase or key may be another by now.
         self._state.unmake(stack)
         self._call(
@@ -342,10 +336,10 @@ class Engine:
             passphrase=passphrase,
         )
 
-    def _prepare(self, stack: str) -> None:
-        """Make what the engine needs here for a stack that is there, made on another machine perhaps."""
-        self._state.prepare()
-        self._state.restore_settings(stack)
+    def _looks(self, stack: str, *, wanted: bool) -> list[str]:
+        """Return the option of a fresh look. One would take what is half made for whole."""
+        look = wanted and not self._state.has_half_made(stack)
+        return ["--refresh"] if look else ["--refresh=false"]
 
     def _run_program(
         self,
@@ -420,10 +414,6 @@ class Engine:
         return errorline.decode(reason) or UnavailableError(
             f"the engine failed ({code}): {reason}", hint="run: tenantry doctor", code="engine-failed"
         )
-
-
-def _refresh(wanted: bool) -> list[str]:  # noqa: FBT001 - private, one argument
-    return ["--refresh"] if wanted else ["--refresh=false"]
 
 
 def _raised(error: BaseException) -> TenantryError:

@@ -109,17 +109,25 @@ class EngineState:
         self.settings_path(stack).unlink(missing_ok=True)
         self.store.remove(self.checkpoint(stack))
 
-    def restore_settings(self, stack: str) -> None:
+    def restore_settings(self, stack: str) -> bool:
         """Write the stack's settings anew from its checkpoint if they are lost or others, or were never here.
+
+        Returns:
+            Whether the stack is there, made to its end; nothing is written for one that is not.
 
         Raises:
             RefusedError: its secrets are under something else than the store says.
         """
-        told = engine_secrets.settings(stack, self._latest(stack), provider=self.store.secrets_provider)
+        latest = self._latest(stack)
+        if not engine_secrets.is_made(latest):
+            return False
+        self.prepare()
+        told = engine_secrets.settings(stack, latest, provider=self.store.secrets_provider)
         path = self.settings_path(stack)
         found = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
         if not set(told.splitlines()) <= set(found.splitlines()):
             write_whole(path, told)
+        return True
 
     def has_half_made(self, stack: str) -> bool:
         """Say whether the making of a resource failed that is there all the same, to be finished."""

@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from pathlib import Path
 from typing import Protocol
 
+from tenantry.adapters.engine_secrets import PASSPHRASE
 from tenantry.errors import UnavailableError
 
 __all__ = ["FolderStore", "Store", "named", "write_whole"]
@@ -72,7 +73,7 @@ class Store(Protocol):
 class FolderStore:
     """Files below a folder of this machine; secrets are under the stack's own passphrase."""
 
-    secrets_provider = "passphrase"
+    secrets_provider = PASSPHRASE
     remedy = "restore it from a backup of the workspace"
 
     def __init__(self, folder: Path) -> None:

@@ -311,15 +311,15 @@ def offers(
     found = [
         Offer(region=region, kilometres=kilometres(near, region.place) if near and region.place else None)
         for region in catalogue
-        if (region.usable or not usable) and _holds(residency, region, catalogue)
+        if (region.usable or not usable) and _holds(residency, region)
     ]
     return sorted(found, key=lambda offer: (offer.kilometres or 0, offer.region.name))
 
 
-def _holds(residency: Residency, region: Region, catalogue: Catalogue) -> bool:
+def _holds(residency: Residency, region: Region) -> bool:
     """Say whether an instance with nothing special can be in a region, the copies of its vaults included."""
-    copies = _vault_copies(AzurePlacement(region=region.name), region, catalogue)
-    return residency.allows(region) and all(residency.allows_place(*one) for one in copies)
+    copy = vault_copy(region)
+    return residency.allows(region) and (copy is None or residency.allows_place(*copy))
 
 
 def whereabouts(

@@ -167,8 +167,7 @@ def test_the_engine_knows_no_passphrase_for_a_teams_stack(
     engine = engine_on(team, workshop.folder, workshop.port)
     engine._init(stack, "")
     _first_write_alone(team, stack, workshop.folder / f"one/state/Pulumi.{stack}.yaml")
-    monkeypatch.setattr(EngineState, "exists", lambda *_: True)
-    monkeypatch.setattr(EngineState, "restore_settings", lambda *_: None)
+    monkeypatch.setattr(EngineState, "restore_settings", lambda *_: True)
     with pytest.raises(UnavailableError, match="passphrase must be set"):
         engine.up(stack, workshop.program(), passphrase="")
 

@@ -89,7 +89,6 @@ class AzureProps:
     budget_start: str = ""  # first day of the month of creation, "2026-11-01T00:00:00Z"; "": no budget
     running: bool = True  # False: the instance is suspended, its site does not answer
     rehearsal: bool = False
-    expected_health: str = "/"
     suffixes: Suffixes = field(default_factory=Suffixes)
     postgres_version: str = "17"  # the newest that the region's capabilities list
     standby_offered: bool = True  # False: Azure offered none in the region when the instance was made

@@ -12,7 +12,7 @@ from tenantry.model.azure_types import TYPES
 from tenantry.model.status import BackupRecord
 from tenantry.ports import Event, Lease, OnEvent
 
-__all__ = ["back_up", "delete_asked_for", "listed"]
+__all__ = ["back_up", "delete_asked_for", "is_copied", "listed"]
 
 _VERSION: Final = TYPES["azure-native:dbforpostgresql:Server"].version
 _ASKED_FOR: Final = "Customer On-Demand"
@@ -52,9 +52,17 @@ def listed(arm: Arm, server_id: str) -> Sequence[BackupRecord]:
     return sorted(found, key=lambda one: one.finished, reverse=True)
 
 
+def is_copied(server: Mapping[str, Any]) -> bool:
+    """Say whether a server's backups have a copy in the pair of its region."""
+    return _settings(server).get("geoRedundantBackup") == "Enabled"
+
+
 def _retention(arm: Arm, server_id: str) -> int:
-    server = arm.get(server_id, _VERSION) or {}
-    return int(((server.get("properties") or {}).get("backup") or {}).get("backupRetentionDays") or 0)
+    return int(_settings(arm.get(server_id, _VERSION) or {}).get("backupRetentionDays") or 0)
+
+
+def _settings(server: Mapping[str, Any]) -> Mapping[str, Any]:
+    return (server.get("properties") or {}).get("backup") or {}
 
 
 def _record(one: Mapping[str, Any], *, days: int) -> BackupRecord:

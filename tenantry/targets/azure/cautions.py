@@ -11,7 +11,7 @@ from tenantry.model.profile import Profile, Service
 from tenantry.model.residency import no_standby
 from tenantry.model.spec import InstanceSpec
 
-__all__ = ["NO_STANDBY", "cautions", "offers_standby", "without_standby"]
+__all__ = ["NO_STANDBY", "cautions", "offers_standby"]
 
 # A fact of an instance: "yes" when Azure offered its region no standby as it was made.
 NO_STANDBY: Final = "azure_no_standby"
@@ -30,10 +30,10 @@ def cautions(spec: InstanceSpec, profile: Profile, facts: Mapping[str, str]) -> 
     if region is None:
         return ()  # the spec's problem, and told as such
     why = no_standby(spec.azure, region, offered=offers_standby(facts))
-    return (without_standby(why, where=spec.where),) if why else ()
+    return (_without_standby(why, where=spec.where),) if why else ()
 
 
-def without_standby(why: str, *, where: str) -> Problem:
+def _without_standby(why: str, *, where: str) -> Problem:
     """Return the warning that the database gets no standby."""
     return Problem(
         code="no-standby",

@@ -66,9 +66,10 @@ class Clients:
         """The objects of a vault."""
         return self._client(f"https://{name}.{self.access.cloud.vault_suffix}", self.access.cloud.vault_scope)
 
-    def site(self, host: str) -> Arm:
+    def site(self, name: str) -> Arm:
         """A site's own management, which takes tokens of Resource Manager."""
-        return self._client(f"https://{host}", self.access.cloud.arm_scope)
+        cloud = self.access.cloud
+        return self._client(f"https://{name}.scm.{cloud.sites_suffix}", cloud.arm_scope)
 
     @cached_property
     def principal(self) -> Principal:

@@ -23,33 +23,26 @@ _LOGS, _KEYS, _SITE = "LogFiles/", "ASP.NET/", "site/"  # the management writes 
 _CONFLICT = 409
 
 
-def emptied(site: Arm) -> int:
+def emptied(site: Arm) -> None:
     """Delete what the workload has under /home, its package and its log; look that it is gone.
 
     Folders that the management keeps or makes again may be there afterwards, empty.
-
-    Returns:
-        How many files and folders were deleted.
 
     Raises:
         FailedError: something is still there.
         UnavailableError: the site's management does not answer.
     """
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    deleted = 0
-    while True:
-        found = _workloads(site)
-        if not found:
-            break
+    while found := _workloads(site):
         if time.monotonic() > deadline:
             raise FailedError(f"{found[0].removeprefix(_ROOT)} is still there", code="content-left")
-        deleted += sum(_delete(site, one) for one in found)
+        for one in found:
+            _delete(site, one)
         if _workloads(site):
             time.sleep(1)  # what was just stopped may still write
     for folder in (_LOGS, _KEYS):
         for one in _listed(site, _ROOT + folder):
             _delete(site, one)  # not looked for: the management's own may be there again
-    return deleted
 
 
 def _workloads(site: Arm) -> Sequence[str]:
@@ -81,12 +74,9 @@ def _last(one: Any) -> str:
     return f"{name}/" if one.get("mime") == "inode/directory" else name
 
 
-def _delete(site: Arm, path: str) -> bool:
-    """Delete a file or a folder with all below it; return whether it was. What is in use stays for now."""
+def _delete(site: Arm, path: str) -> None:
+    """Delete a file or a folder with all below it. What is in use stays for now."""
     query = {"recursive": "true"} if path.endswith("/") else {}
     answer = site.call("DELETE", path, query=query, headers={"If-Match": "*"})
-    if answer.is_missing or answer.status == _CONFLICT:
-        return False
-    if answer.status not in {200, 204}:
+    if not answer.is_missing and answer.status not in {200, 204, _CONFLICT}:
         raise failure("DELETE", path, answer)
-    return True

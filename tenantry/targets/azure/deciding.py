@@ -49,6 +49,7 @@ def missing_facts(
         values.OPERATION: operation,
     }
     placement = spec.azure or AzurePlacement()
+    offered = None
     if Service.DATABASE in services:
         offered = capabilities.ask(clients.arm, f"/subscriptions/{subscription}", region)
         facts[values.VERSION] = preflight.newest_postgresql(offered, region)
@@ -62,6 +63,7 @@ def missing_facts(
         names=names,
         server_sku=AZURE_SIZES[spec.size].server_sku,
         placement=placement,
+        offered=offered,
         planned=planned_resources(names, region, services=services, tags=tags, pair=pair),
     )
     for note in preflight.preflight(clients.arm, subscription, region, services=services, wanted=wanted):

@@ -39,7 +39,7 @@ def finish(
         web_app = resource_id("azure-native:web:WebApp", identity, props.subscription_id)
         patience.references_resolved(clients.arm, web_app, lease=lease, on_event=on_event)
     if props.profile.package is not None and props.running:
-        site = clients.site(f"{props.names.site}.scm.{props.suffixes.sites}")
+        site = clients.site(props.names.site)
         package.send(site, props.profile.package.folder, lease, on_event)
 
 
@@ -71,7 +71,7 @@ def facts(props: AzureProps, clients: Clients) -> Mapping[str, str]:
 
 def log_lines(clients: Clients, props: AzureProps, *, lines: int) -> Sequence[str]:
     """Return the last lines that the site wrote."""
-    site = clients.site(f"{props.names.site}.scm.{props.suffixes.sites}")
+    site = clients.site(props.names.site)
     path = "/api/logs/docker"
     listed = site.call("GET", path)
     if listed.status == 200 and not isinstance(listed.body, list):  # noqa: PLR2004

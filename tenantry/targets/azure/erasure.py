@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from tenantry.adapters.azure_answers import arm_code
 from tenantry.adapters.azure_arm import Arm
-from tenantry.config.regions import catalogue
+from tenantry.config.regions import find_region
 from tenantry.errors import FailedError, TenantryError
 from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES
@@ -90,12 +90,6 @@ def _at_once(*steps: Step) -> Step:
     return "; ".join(name for name, _, _ in steps), method, act
 
 
-def _is_copied(server: Mapping[str, Any]) -> bool:
-    """Say whether a server's backups have a copy in the pair of its region."""
-    backup = (server.get("properties") or {}).get("backup") or {}
-    return backup.get("geoRedundantBackup") == "Enabled"
-
-
 class _Erasure:
     """The acts, each on what is still there."""
 
@@ -148,9 +142,8 @@ class _Erasure:
         if self._arm.get(site, version) is None:
             return
         self._arm.post(f"{site}/stop", version)
-        suffix = self._clients.access.cloud.sites_suffix
         try:
-            content.emptied(self._clients.site(f"{self._names.site}.scm.{suffix}"))
+            content.emptied(self._clients.site(self._names.site))
         except TenantryError as error:
             self._left = error.message
             tell(Event(text=f"the site's files could not be deleted: {error.message}"))
@@ -170,7 +163,7 @@ class _Erasure:
         """Delete the database server, and before it what can be of its backups; the rest stays, encrypted."""
         server, version = self._one("dbforpostgresql:Server", self._names.server)
         found = self._arm.get(server, version)
-        copied = _is_copied(found or {})
+        copied = backups.is_copied(found or {})
         if found is not None:
             # Before it goes: a run that is killed in between would see no server any more.
             self._note_server(server, copied=copied)
@@ -279,7 +272,7 @@ class _Erasure:
     def _note_server(self, server: str, *, copied: bool) -> None:
         now = self._clients.now()
         self._record(residues.of_server(server, deleted_at=now))
-        region = catalogue().find(self._target.region(self._instance))
+        region = find_region(self._target.region(self._instance))
         if copied and region is not None:
             self._record(residues.of_copy(server, region.pair, deleted_at=now))
 

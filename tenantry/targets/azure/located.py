@@ -9,6 +9,7 @@ from tenantry.components.azure.props import AzureProps
 from tenantry.config.regions import find_region
 from tenantry.model.azure_sizes import portal_region
 from tenantry.model.residency import Residency, vault_copy
+from tenantry.targets.azure import backups
 
 __all__ = ["outside", "told"]
 
@@ -83,11 +84,8 @@ def _of_account(account: Mapping[str, Any], props: AzureProps, residency: Reside
 
 def _of_server(server: Mapping[str, Any], props: AzureProps, residency: Residency) -> Iterator[str]:
     """The second copy of the backups: the server tells that there is one, and it lies in the pair."""
-    backup = (server.get("properties") or {}).get("backup") or {}
     pair = props.region.pair
-    if str(backup.get("geoRedundantBackup")) == "Enabled" and not (
-        props.geo_backup and _allows(residency, pair, props)
-    ):
+    if backups.is_copied(server) and not (props.geo_backup and _allows(residency, pair, props)):
         yield f"backups of {server.get('name')} are copied to {pair or 'another region'}"
 
 

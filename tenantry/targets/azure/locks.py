@@ -18,14 +18,21 @@ from tenantry.model.azure_names import LOCK
 from tenantry.model.azure_types import TYPES
 from tenantry.ports import Lease
 
-__all__ = ["VERSION", "at_and_above", "at_and_below", "delete_part", "is_own", "lifted", "refuse_foreign"]
+__all__ = [
+    "VERSION",
+    "at_and_below",
+    "delete_part",
+    "is_own",
+    "refuse_foreign",
+    "refuse_locked",
+]
 
 _KIND: Final = TYPES["azure-native:authorization:ManagementLockByScope"]
 VERSION: Final = _KIND.version
 _PATIENCE_SECONDS: Final = 180.0
 
 
-def at_and_above(arm: Arm, resource: str) -> Sequence[dict[str, Any]]:
+def _at_and_above(arm: Arm, resource: str) -> Sequence[dict[str, Any]]:
     """Return the locks that hold at a resource: its own, and those of its group and subscription."""
     return [one for one in _listed(arm, resource) if _holds(one, resource)]
 
@@ -57,11 +64,20 @@ def refuse_foreign(found: Sequence[dict[str, Any]], group: str) -> None:
         )
 
 
+def refuse_locked(arm: Arm, resource: str) -> None:
+    """Refuse what somebody else's lock at a resource or above it would forbid.
+
+    Raises:
+        FailedError: there is such a lock; it is named.
+    """
+    refuse_foreign(_at_and_above(arm, resource), _group(resource))
+
+
 @contextmanager
-def lifted(arm: Arm, resource: str, group: str, lease: Lease) -> Iterator[None]:
+def _lifted(arm: Arm, resource: str, lease: Lease) -> Iterator[None]:
     """Lift the instance's own locks of a resource for as long as the block runs; put them back anyhow."""
     here = f"{resource.lower()}/"
-    ours = [one for one in _listed(arm, resource) if _scope(one) == here and is_own(one, group)]
+    ours = [one for one in _listed(arm, resource) if _scope(one) == here and is_own(one, _group(resource))]
     for lock in ours:
         lease.intent(f"lift the lock {lock['name']} of {resource.rpartition('/')[2]} for a moment")
         arm.delete(lock["id"], VERSION)
@@ -82,19 +98,22 @@ def delete_part(arm: Arm, part: str, version: str, *, of: str, lease: Lease) -> 
     Raises:
         FailedError: somebody else locked it.
     """
-    group = of.partition("/providers/")[0]
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
-            with lifted(arm, of, group, lease):
+            with _lifted(arm, of, lease):
                 arm.delete(part, version)
         except TenantryError as error:
             if not arm_code(error, "ScopeLocked") or time.monotonic() > deadline:
                 raise
-            refuse_foreign(at_and_above(arm, of), group)
+            refuse_locked(arm, of)
         else:
             return
         time.sleep(1)
+
+
+def _group(resource: str) -> str:
+    return resource.partition("/providers/")[0]
 
 
 def _listed(arm: Arm, resource: str) -> Sequence[dict[str, Any]]:

@@ -44,12 +44,12 @@ class _Look:
         self._ca_file = clients.access.cloud.ca_file
         self._now = now
         self._asking: dict[str, Lock] = {}
-        self._bodies: dict[str, dict[str, Any]] = {}
+        self._told: dict[str, Any] = {}
         self._group = inventory.group_id(props.subscription_id, props.names)
 
     def resources(self) -> Seen:
         """Every resource that the group lists is there and ready, the server and the site among them."""
-        listed = inventory.resources(self._arm, self._group)
+        listed = self._listed()
         if not listed:
             return False, "NoResources", f"{self._props.names.resource_group} has no resources"
         states = {one["name"]: str(one.get("provisioningState") or "Succeeded") for one in listed}
@@ -164,7 +164,7 @@ class _Look:
 
     def residency(self) -> Seen:
         """Nothing lies outside of the residency, no copy either, and nothing elsewhere than the spec says."""
-        listed, props = inventory.resources(self._arm, self._group), self._props
+        listed, props = self._listed(), self._props
         account = server = dict[str, Any]()
         if props.needs(Service.BLOBS):
             account = self._get("storage:StorageAccount", props.names.storage)
@@ -206,12 +206,22 @@ class _Look:
 
     def _get(self, token: str, name: str) -> dict[str, Any]:
         """Return what a resource says of itself, {} for one that is not there; it is asked once per look."""
-        identity = self._id(token, name)
-        with self._asking.setdefault(identity, Lock()):
-            if identity not in self._bodies:
-                version = TYPES[f"azure-native:{token}"].version
-                self._bodies[identity] = self._arm.get(identity, version) or {}
-            return self._bodies[identity]
+        identity, version = self._id(token, name), TYPES[f"azure-native:{token}"].version
+        found: dict[str, Any] = self._once(identity, lambda: self._arm.get(identity, version) or {})
+        return found
+
+    def _listed(self) -> Sequence[dict[str, Any]]:
+        """Return what the group lists; it is asked once per look."""
+        found: Sequence[dict[str, Any]] = self._once(
+            self._group, lambda: inventory.resources(self._arm, self._group)
+        )
+        return found
+
+    def _once(self, key: str, ask: Callable[[], Any]) -> Any:
+        with self._asking.setdefault(key, Lock()):
+            if key not in self._told:
+                self._told[key] = ask()
+            return self._told[key]
 
     def _id(self, token: str, name: str) -> str:
         return f"{self._group}/providers/{TYPES[f'azure-native:{token}'].arm_type}/{name}"

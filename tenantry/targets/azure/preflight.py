@@ -37,6 +37,7 @@ class Wanted:
     server_sku: str  # of the database, as Standard_D2ds_v5
     placement: AzurePlacement
     planned: Sequence[policies.Planned] = ()  # what policies are asked about
+    offered: Capabilities | None = None  # of PostgreSQL, where it was asked already
 
 
 def preflight(
@@ -145,7 +146,7 @@ def _no_region(region: Region, why: str) -> Problem:
 
 def _postgresql(arm: Arm, subscription: str, region: Region, wanted: Wanted | None) -> Sequence[Problem]:
     """Look whether a region has PostgreSQL; for a new server its size, quota and features, too."""
-    offered = capabilities.ask(arm, subscription, region)
+    offered = (wanted.offered if wanted else None) or capabilities.ask(arm, subscription, region)
     if not offered.versions:
         return [_no_postgresql(region)]
     if wanted is None:

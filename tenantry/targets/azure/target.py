@@ -11,6 +11,7 @@ from typing import Final
 
 from tenantry.adapters import tools
 from tenantry.adapters.engine import Engine
+from tenantry.adapters.engine_state import Resource
 from tenantry.adapters.register import SqlRegister
 from tenantry.adapters.vault import FileVault
 from tenantry.components.azure.props import AzureProps
@@ -33,6 +34,7 @@ from tenantry.targets.azure import (
     erasure,
     host_name,
     inventory,
+    locks,
     observing,
     patience,
     preflight,
@@ -149,7 +151,7 @@ class AzureTarget:
                 azure_program(props),
                 passphrase=new_password() if new else self.engines.passphrase(request.instance),
                 on_event=on_event,
-                refresh=not new and not engine.has_half_made(request.instance.opaque),
+                refresh=not new,
             )
         return _real(changes)
 
@@ -170,7 +172,7 @@ class AzureTarget:
             if request.profile.services & {Service.DATABASE}:
                 server = self.server_id(instance)
                 if deploying.enters(props, lease):
-                    way_in.refuse_locked(clients.arm, server)
+                    locks.refuse_locked(clients.arm, server)
                 # What a killed run left open.
                 way_in.shut(clients.arm, server, lease)
             bound = self.made(instance, ":WebAppHostNameBinding")
@@ -183,8 +185,7 @@ class AzureTarget:
                     passphrase=self.engines.passphrase(instance),
                     on_event=on_event,
                     # What it has just made may not be seen yet; its state knows.
-                    # A look would take what is half made for whole.
-                    refresh=first and not engine.has_half_made(instance.opaque),
+                    refresh=first,
                     adopt=partial(_find_made, clients),
                 ),
                 lease=lease,
@@ -355,8 +356,7 @@ class AzureTarget:
 
     def made(self, instance: Instance, kind: str) -> frozenset[str]:
         """Return the ids of what the engine made of a kind (the end of a token), in lower case."""
-        made = self.engines.make(instance, {}).resources(instance.opaque)
-        return frozenset(one.id.lower() for one in made if one.type.endswith(kind))
+        return frozenset(one.id.lower() for one in self._resources(instance, kind))
 
     def record_residue(self, instance: Instance, one: Residue) -> None:
         """Keep a residue that no list will show."""
@@ -424,9 +424,13 @@ class AzureTarget:
         )
 
     def _with_former_secrets(self, props: AzureProps, instance: Instance) -> AzureProps:
+        secrets = self._resources(instance, "keyvault:Secret")
+        return values.with_former_secrets(props, [one.name for one in secrets])
+
+    def _resources(self, instance: Instance, kind: str) -> list[Resource]:
+        """Return what the engine's state has of a kind (the end of a token)."""
         made = self.engines.make(instance, {}).resources(instance.opaque)
-        secrets = [one.name for one in made if one.type.endswith("keyvault:Secret")]
-        return values.with_former_secrets(props, secrets)
+        return [one for one in made if one.type.endswith(kind)]
 
     def _with_state(self, request: Request, state: State, lease: Lease, on_event: OnEvent) -> None:
         wanted = dataclasses.replace(request, instance=dataclasses.replace(request.instance, state=state))

@@ -135,7 +135,6 @@ def azure_props(
         budget_start=f"{instance.created_at:%Y-%m}-01T00:00:00Z",
         running=instance.state is not State.SUSPENDED,
         rehearsal=access.cloud.rehearsal,
-        expected_health=profile.health.path,
         suffixes=_suffixes(access),
         postgres_version=instance.facts.get(VERSION, "17"),
         standby_offered=offers_standby(instance.facts),

@@ -20,7 +20,7 @@ from tenantry.ports import Event, Lease, OnEvent
 from tenantry.targets.azure import locks
 from tenantry.targets.azure.database import Door
 
-__all__ = ["is_closed", "opened", "refuse_locked", "shut"]
+__all__ = ["is_closed", "opened", "shut"]
 
 _RULE: Final = "tenantry-operator"
 _VERSION: Final = TYPES["azure-native:dbforpostgresql:Server"].version
@@ -39,7 +39,7 @@ def opened(arm: Arm, server_id: str, door: Door, lease: Lease, on_event: OnEvent
         FailedError: somebody else's lock would forbid to close it again; nothing was opened then.
             Or afterwards it is still open.
     """
-    refuse_locked(arm, server_id)
+    locks.refuse_locked(arm, server_id)  # it would forbid to close it again
     lease.intent(f"way in: allow the operator's address at {server_id.rpartition('/')[2]}")
     on_event(Event(text="opening the private way in for this machine"))
     address = ""
@@ -63,21 +63,12 @@ def opened(arm: Arm, server_id: str, door: Door, lease: Lease, on_event: OnEvent
         lease.evidence("way in: withdrawn, and seen to be closed")
 
 
-def refuse_locked(arm: Arm, server_id: str) -> None:
-    """Refuse what would open a way in that somebody else's lock forbids to close.
-
-    Raises:
-        FailedError: there is such a lock; it is named.
-    """
-    locks.refuse_foreign(locks.at_and_above(arm, server_id), _group(server_id))
-
-
 def shut(arm: Arm, server_id: str, lease: Lease) -> None:
     """Withdraw what an operation allowed, and look that it is so. A server that is gone is closed."""
-    server = arm.get(server_id, _VERSION)
-    if server is None:
+    if is_closed(arm, server_id):
         return
-    if _public_access(server) != "Disabled":
+    server = arm.get(server_id, _VERSION)
+    if server is not None and _public_access(server) != "Disabled":
         _disable(arm, server_id)
     if arm.get(f"{server_id}/firewallRules/{_RULE}", _VERSION) is not None:
         _delete_rule(arm, server_id, lease)
@@ -110,10 +101,6 @@ def is_closed(arm: Arm, server_id: str) -> bool:
 def _delete_rule(arm: Arm, server_id: str, lease: Lease) -> None:
     """Delete the rule. A delete lock of the server forbids that, too: our own is lifted, and put back."""
     locks.delete_part(arm, f"{server_id}/firewallRules/{_RULE}", _VERSION, of=server_id, lease=lease)
-
-
-def _group(server_id: str) -> str:
-    return server_id.partition("/providers/")[0]
 
 
 def _public_access(server: Mapping[str, Any]) -> str:

@@ -159,7 +159,7 @@ def test_a_create_that_failed_half_way_is_kept_and_finished_by_the_next_run(worl
     assert world.engine.has_half_made("one")
     world.manager.fails.clear()
     world.manager.sent.clear()
-    result = world.engine.up("one", _program(), passphrase=_PASSPHRASE, refresh=False)
+    result = world.engine.up("one", _program(), passphrase=_PASSPHRASE)
     assert {one.name: one.kind for one in result.changes}["account"] is ChangeKind.UPDATE
     assert [path for method, path, _ in world.manager.sent if method == "PUT"] == [_ACCOUNT]
     assert not world.engine.has_half_made("one")

@@ -52,3 +52,7 @@ def test_a_token_that_does_not_say_whose_it_is_is_told_and_not_repeated(text: st
         _ = _clients(text).principal
     assert told.value.code == "no-token"
     assert "hunter22" not in told.value.message + told.value.hint
+
+
+def test_a_sites_management_is_a_host_beside_it() -> None:
+    assert _clients("").site("app-one").base == "https://app-one.scm.azurewebsites.net"

@@ -90,6 +90,7 @@ class _World:
     files: _Files
     noted: list[Residue] = dataclasses.field(default_factory=list)
     told: list[str] = dataclasses.field(default_factory=list)
+    region: str = "southafricanorth"
 
     def run(self) -> _Erasure:
         access = SimpleNamespace(subscription_id="s", cloud=SimpleNamespace(sites_suffix="azurewebsites.net"))
@@ -97,7 +98,7 @@ class _World:
         target: Any = SimpleNamespace(
             clients=lambda _: clients,
             names=lambda _: _NAMES,
-            region=lambda _: "southafricanorth",
+            region=lambda _: self.region,
             record_residue=lambda _, one: self.noted.append(one),
         )
         instance: Any = None
@@ -106,8 +107,8 @@ class _World:
     def tell(self, event: Event) -> None:
         self.told.append(event.text)
 
-    def _site(self, host: str) -> _Files:
-        assert host == f"{_NAMES.site}.scm.azurewebsites.net"
+    def _site(self, name: str) -> _Files:
+        assert name == _NAMES.site
         return self.files
 
 
@@ -155,3 +156,9 @@ def test_the_copy_of_the_backups_in_the_pair_is_noted_where_there_is_one() -> No
     world = _World(_Manager(copied=True), _Files())
     world.run().delete_server(world.tell)
     assert {one.where for one in world.noted} == {_SERVER, f"{_SERVER}/backups/southafricawest"}
+
+
+def test_the_copy_of_the_backups_is_noted_in_another_cloud_too() -> None:
+    world = _World(_Manager(copied=True), _Files(), region="usgovvirginia")
+    world.run().delete_server(world.tell)
+    assert {one.where for one in world.noted} == {_SERVER, f"{_SERVER}/backups/usgovtexas"}

@@ -98,7 +98,7 @@ def test_nothing_is_opened_where_somebody_elses_lock_would_forbid_to_close_it(th
 def test_a_lock_of_something_else_holds_nobody_up() -> None:
     others = [f"{_GROUP}/providers/Microsoft.KeyVault/vaults/kvs{_AT}theirs", f"{_GROUP}-2{_AT}theirs"]
     manager = _Manager(_OURS, *others)
-    way_in.refuse_locked(manager, _SERVER)  # type: ignore[arg-type]
+    locks.refuse_locked(manager, _SERVER)  # type: ignore[arg-type]
 
 
 def test_what_was_left_open_is_closed_with_our_own_lock_lifted_and_put_back() -> None:

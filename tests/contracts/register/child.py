@@ -10,18 +10,13 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 from tenantry import faults
+from tenantry.adapters.clock import SystemClock
 from tenantry.adapters.register import SqlRegister, open_register
 from tenantry.errors import TenantryError
 from tests.contracts.register.support import PORT_BASE, UID_BASE, arguments
-
-
-class _Clock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
 
 
 def _say(*words: object) -> None:
@@ -31,7 +26,7 @@ def _say(*words: object) -> None:
 
 def _open(url: str) -> SqlRegister:
     return open_register(
-        url, host="one", clock=_Clock(), uid_base=UID_BASE, port_base=PORT_BASE, heartbeat_seconds=0.1
+        url, host="one", clock=SystemClock(), uid_base=UID_BASE, port_base=PORT_BASE, heartbeat_seconds=0.1
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tenantry.adapters import processes
+from tenantry.adapters.clock import SystemClock
 from tenantry.adapters.register import SqlRegister
 from tenantry.errors import BusyError, FailedError, RefusedError, UnavailableError
 from tenantry.ports import Instance, Lease, Operation
@@ -191,13 +192,6 @@ def test_a_holder_of_an_earlier_boot_is_dead(
             assert lease.operation.outcome == ""
 
 
-class _Clock:
-    """The machine's own."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-
 def _beaten_elsewhere(database: Database, *, seconds_ago: float) -> None:
     """Leave the lease with a process of another boot that said so long ago that it lives."""
     with child("hold", database.url, "benin") as holder:
@@ -211,7 +205,7 @@ def _beaten_elsewhere(database: Database, *, seconds_ago: float) -> None:
 def test_a_living_machine_with_the_same_host_name_is_not_taken_for_an_earlier_boot(
     database: Database, open_it: Open, benin: Instance
 ) -> None:
-    register = open_it(database.url, clock=_Clock())
+    register = open_it(database.url, clock=SystemClock())
     _beaten_elsewhere(database, seconds_ago=4)
     with pytest.raises(BusyError) as busy, _deploy(register, benin):
         pass
@@ -223,7 +217,7 @@ def test_a_lost_machine_whose_host_name_another_has_got_is_taken_over_once_it_is
     database: Database, open_it: Open, benin: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(processes, "booted_at", lambda: datetime.now(UTC) - timedelta(days=1))
-    register = open_it(database.url, clock=_Clock())
+    register = open_it(database.url, clock=SystemClock())
     _beaten_elsewhere(database, seconds_ago=61)
     with _deploy(register, benin) as lease:
         assert lease.operation.outcome == ""
@@ -234,7 +228,7 @@ def test_what_a_fast_reboot_has_ended_is_taken_over_at_once(
 ) -> None:
     booted = datetime.now(UTC)
     monkeypatch.setattr(processes, "booted_at", lambda: booted)
-    register = open_it(database.url, clock=_Clock())
+    register = open_it(database.url, clock=SystemClock())
     _beaten_elsewhere(database, seconds_ago=30)
     with _deploy(register, benin) as lease:
         assert lease.operation.outcome == ""
