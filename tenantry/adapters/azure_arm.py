@@ -143,7 +143,7 @@ class Arm:
             self.calls[method] += 1
         try:
             response = self._client.send_request(request, stream=False)
-        except ClientAuthenticationError as error:
+        except (ClientAuthenticationError, OSError) as error:  # a token file may be gone meanwhile
             raise no_token(error) from None
         except AzureError as error:
             raise unreachable(str(urlsplit(url).hostname), error) from None

@@ -56,3 +56,14 @@ def test_a_token_that_does_not_say_whose_it_is_is_told_and_not_repeated(text: st
 
 def test_a_sites_management_is_a_host_beside_it() -> None:
     assert _clients("").site("app-one").base == "https://app-one.scm.azurewebsites.net"
+
+
+def test_a_token_file_that_goes_meanwhile_is_told_as_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: str, **__: Any) -> AccessToken:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    clients = _clients("")
+    monkeypatch.setattr(clients.credential, "get_token", gone)
+    with pytest.raises(UnavailableError) as told:
+        clients.arm.get("/subscriptions/s", "2022-12-01")
+    assert told.value.code == "no-token"
