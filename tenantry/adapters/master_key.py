@@ -13,7 +13,7 @@ import string
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tenantry.adapters.files import check_private, remove_file, sync_folder, write_file
+from tenantry.adapters.files import check_private, open_regular, remove_file, sync_folder, write_file
 from tenantry.errors import RefusedError, SpecError, UnavailableError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def read_master_key(path: Path) -> Identity:
     """Return the master key.
 
     Raises:
-        UnavailableError: it is not there, or cannot be read.
+        UnavailableError: it is not there, is no file, or cannot be read.
         RefusedError: somebody else may read it.
         SpecError: the file holds no key.
     """
@@ -90,7 +90,7 @@ def new_password(length: int = 48) -> str:
 
 def _read_private(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             check_private(path, os.fstat(file.fileno()), what="the master key", code="master-key-open")
             return file.read(65536).decode("utf-8", "replace")
     except FileNotFoundError:
@@ -101,7 +101,7 @@ def _read_private(path: Path) -> str:
         ) from None
     except OSError as error:
         raise UnavailableError(
-            f"the master key {path} cannot be read: {os.strerror(error.errno or 0)}",
-            hint="run tenantry as the user who owns it",
+            f"the master key {path} cannot be read: {error.strerror}",
+            hint="master_key_file in tenantry.yaml names a file; run tenantry as the user who owns it",
             code="master-key-unreadable",
         ) from error

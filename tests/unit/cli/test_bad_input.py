@@ -150,6 +150,13 @@ def test_a_master_key_that_others_may_read_stops_a_deploy(sound: Run, workspace:
 
 
 @BOTH
+def test_a_master_key_that_is_no_file_stops_a_deploy_at_once(sound: Run, workspace: Path) -> None:
+    (workspace / "master.key").unlink()
+    os.mkfifo(workspace / "master.key", 0o600)  # opened without care, it waits for a writer for ever
+    _refused(sound, workspace, code=69, kind="master-key-unreadable", told="it is not a file")
+
+
+@BOTH
 def test_another_master_key_stops_a_deploy_of_any_instance(
     sound: Run, workspace: Path, tmp_path: Path, target: str
 ) -> None:
