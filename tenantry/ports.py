@@ -102,7 +102,7 @@ class Operation:
     started_at: datetime
     heartbeat_at: datetime
     ended_at: datetime | None
-    outcome: str  # "" while it runs, then "done", "failed", "cancelled", "died"
+    outcome: str  # "" while it runs, then "done", "failed", "cancelled", "died"; "unknown": told nowhere
     detail: str
     cancel_requested: bool
     token: int  # fencing token: grows with every lease of the instance

@@ -1,11 +1,10 @@
 """Leases: one living operation per instance.
 
 A lease belongs to an operation of one process. Another operation gets it only
-with proof that this process is dead (its start and its boot, see
-``tenantry.adapters.processes``); an old heartbeat proves nothing. A young one speaks
-against another boot's death: two machines may have one host name. Each lease
-carries a token that grows, and everything that a holder writes is written only
-while its token is still the newest.
+with proof that this process is dead (see ``tenantry.adapters.holders``); an old
+heartbeat proves nothing. A young one speaks against another boot's death: two
+machines may have one host name. Each lease carries a token that grows, and
+everything that a holder writes is written only while its token is still the newest.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, Row, Update, select, update
 
-from tenantry.adapters import journal, processes
+from tenantry.adapters import holders, journal, processes
 from tenantry.adapters.register_tables import leases, operations
 from tenantry.adapters.store import Store
 from tenantry.errors import BusyError, FailedError, RefusedError, TenantryError, UnavailableError
@@ -29,7 +28,6 @@ from tenantry.ports import Clock, Instance, Lease, Operation
 
 __all__ = ["held"]
 
-_SILENT_BEATS: Final = 12  # a minute: clocks of two machines may differ by less
 _STOPPED = frozenset({"cancelled", "interrupted"})  # codes of errors that end a run on request
 
 
@@ -63,9 +61,7 @@ def held(
         )
     wanted = _operation(instance, host=host, kind=kind, person=person, reason=reason, at=clock.now())
     with store.writing("lease") as connection:
-        operation = _acquire(
-            connection, instance, wanted, silence=timedelta(seconds=_SILENT_BEATS * heartbeat_seconds)
-        )
+        operation = _acquire(connection, instance, wanted, silence=holders.silence(heartbeat_seconds))
     lease = _HeldLease(store, instance, operation=operation, clock=clock)
     try:
         with _beating(lease, heartbeat_seconds):
@@ -226,34 +222,26 @@ def _take_over(
 ) -> None:
     """End the operation of a holder that is proved dead; raise BusyError for every other."""
     row = connection.execute(select(operations).where(operations.c.id == holder)).one()
-    if row.host != wanted["host"] or processes.is_alive(row.pid, row.process_started):
-        raise _busy(instance, row)
-    if _may_live_elsewhere(row, now=wanted["started_at"], silence=silence):
-        raise _busy(
-            instance,
-            row,
-            hint=f"that process said a moment ago that it lives, and is none of this machine: another one "
-            f"has the host name {row.host} too; if it is gone, run the same command again in "
-            f"{silence.total_seconds():.0f} s",
-        )
-    _end(connection, row.id, outcome="died", detail=f"process {row.pid} is dead", at=wanted["started_at"])
+    now = wanted["started_at"]
+    if not holders.is_dead(row, host=wanted["host"], now=now, after=silence):
+        raise _busy(instance, row, hint=_elsewhere(row, here=wanted["host"], now=now, silence=silence))
+    _end(connection, row.id, outcome="died", detail=f"process {row.pid} is dead", at=now)
     text = f"{row.kind} died: process {row.pid} is dead; {wanted['id']} takes over"
     _tell(connection, instance, wanted, operation=row.id, text=text)
 
 
-def _may_live_elsewhere(row: Row[Any], *, now: datetime, silence: timedelta) -> bool:
-    """Say whether a process of another boot may be another machine's, with the host name of this one.
-
-    It has said that it lives since this machine was started, and not long ago.
-    """
+def _elsewhere(row: Row[Any], *, here: str, now: datetime, silence: timedelta) -> str:
+    """Return a hint if a holder with the name of this host may be another machine's, else nothing."""
+    if row.host != here or not holders.may_live_elsewhere(row, now=now, after=silence):
+        return ""
     return (
-        not processes.is_of_this_boot(row.process_started)
-        and row.heartbeat_at >= processes.booted_at()
-        and now - row.heartbeat_at < silence
+        f"that process said a moment ago that it lives, and is none of this machine: another one "
+        f"has the host name {row.host} too; if it is gone, run the same command again in "
+        f"{silence.total_seconds():.0f} s"
     )
 
 
-def _busy(instance: Instance, row: Row[Any], *, hint: str = "") -> BusyError:
+def _busy(instance: Instance, row: Row[Any], *, hint: str) -> BusyError:
     started = row.started_at.isoformat(timespec="seconds")
     return BusyError(
         f"{instance.name} is held by {row.id} ({row.kind}), "

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, upda
 
 from tenantry.adapters import journal
 from tenantry.adapters.allocation import give_ports, give_uid
+from tenantry.adapters.holders import silence
 from tenantry.adapters.lease import held
 from tenantry.adapters.register_rows import conditions_to_json, instance_of, operation_of
 from tenantry.adapters.register_tables import instances, leases, operations, ports
@@ -204,7 +205,10 @@ class SqlRegister:
         )
 
     def operations(self, instance: str | None = None) -> Sequence[Operation]:
-        """Return operations, newest first. A run of a process found dead reads "died"."""
+        """Return operations, newest first.
+
+        A run of a process found dead reads "died"; of another machine that fell silent, "unknown".
+        """
         with self._store.reading() as connection:
             if instance is None:
                 return self._operations(connection)
@@ -230,7 +234,7 @@ class SqlRegister:
                     hint="see: tenantry operation list",
                     code="no-operation",
                 )
-            if found[0].outcome:
+            if found[0].outcome not in {"", "unknown"}:
                 raise FailedError(f"{operation_id} runs no more: {found[0].outcome}", code="operation-ended")
             asked = update(operations).where(operations.c.id == operation_id)
             connection.execute(asked.values(cancel_requested=True))
@@ -314,7 +318,9 @@ class SqlRegister:
             instances, instances.c.opaque == operations.c.opaque
         )
         newest = named.where(*where).order_by(operations.c.started_at.desc(), operations.c.id)
-        return [operation_of(row, host=self._host) for row in connection.execute(newest)]
+        now, after = self._clock.now(), silence(self._heartbeat_seconds)
+        rows = connection.execute(newest)
+        return [operation_of(row, host=self._host, now=now, after=after) for row in rows]
 
     def _tell(
         self, connection: Connection, opaque: str, *, kind: str, text: str, operation: str = ""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row
 
-from tenantry.adapters.processes import is_alive
+from tenantry.adapters.holders import is_dead, is_silent
 from tenantry.model.lifecycle import State
 from tenantry.model.status import Condition, Truth
 from tenantry.ports import Instance, Operation
@@ -25,18 +26,21 @@ def instance_of(row: Row[Any], ports: Mapping[str, int]) -> Instance:
     return Instance(**values, ports=ports)
 
 
-def operation_of(row: Row[Any], *, host: str) -> Operation:
+def operation_of(row: Row[Any], *, host: str, now: datetime, after: timedelta) -> Operation:
     """Return the operation that a row of ``operations``, with the instance's name, describes.
 
-    One that did not end, but whose process on this host is dead, reads "died" though
-    nobody has recorded that yet.
+    One that did not end reads "died" where that is proved, though nobody has recorded it
+    yet, and "unknown" where another machine has been silent for so long.
     """
     values = row._asdict()
     del values["opaque"]
     operation = Operation(**values)
-    if operation.outcome == "" and operation.host == host:
-        alive = is_alive(operation.pid, operation.process_started)
-        return operation if alive else Operation(**{**values, "outcome": "died"})
+    if operation.outcome:
+        return operation
+    if is_dead(operation, host=host, now=now, after=after):
+        return replace(operation, outcome="died")
+    if operation.host != host and is_silent(operation, now=now, after=after):
+        return replace(operation, outcome="unknown")
     return operation
 
 

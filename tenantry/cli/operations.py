@@ -23,7 +23,7 @@ _LOOK_EVERY_SECONDS = 0.5
 def listed(*, instance: str, running: bool, workspace: Path | None) -> Result:
     """List operations."""
     wiring = Wiring(workspace)
-    rows = [_row(one, wiring=wiring) for one in wiring.register.operations(instance or None)]
+    rows = [_row(one) for one in wiring.register.operations(instance or None)]
     return Result(
         command="operation list",
         data={"operations": [row for row in rows if not running or row["ended_at"] is None]},
@@ -62,10 +62,11 @@ def cancelled(operation_id: str, *, workspace: Path | None) -> Result:
     wiring = Wiring(workspace)
     operation = _found(wiring, operation_id)
     row = _with_steps(operation, wiring=wiring)
-    if row["outcome"] != "running":
+    if row["outcome"] not in {"running", "unknown"}:
         raise FailedError(f"{operation_id} does not run: it is {row['outcome']}", code="not-running")
     wiring.register.request_cancel(operation_id)
-    if operation.host == wiring.workspace.host_name:
+    # The number alone may be that of any process here: another machine may have this one's host name.
+    if operation.host == wiring.workspace.host_name and wiring.runs(operation):
         with suppress(ProcessLookupError, PermissionError):
             os.kill(operation.pid, signal.SIGINT)
     return Result(command="operation cancel", data=row)
@@ -80,12 +81,12 @@ def _found(wiring: Wiring, operation_id: str) -> Operation:
     return operation
 
 
-def _row(one: Operation, *, wiring: Wiring) -> dict[str, Any]:
+def _row(one: Operation) -> dict[str, Any]:
     return {
         "id": one.id,
         "kind": one.kind,
         "instance": one.instance,
-        "outcome": one.outcome or ("running" if wiring.runs(one) else "died"),
+        "outcome": one.outcome or "running",
         "person": one.person,
         "reason": one.reason,
         "host": one.host,
@@ -102,4 +103,4 @@ def _with_steps(one: Operation, *, wiring: Wiring) -> dict[str, Any]:
         for entry in wiring.register.journal()
         if entry.operation == one.id
     ]
-    return {**_row(one, wiring=wiring), "steps": steps}
+    return {**_row(one), "steps": steps}

@@ -62,5 +62,5 @@ def stop_politely(wiring: Wiring, name: str) -> Iterator[None]:
 def _ask_to_stop(wiring: Wiring, name: str) -> None:
     wiring.interrupt()
     for operation in wiring.register.operations(name):
-        if operation.ended_at is None and operation.pid == os.getpid():
+        if operation.ended_at is None and operation.pid == os.getpid() and wiring.runs(operation):
             wiring.register.request_cancel(operation.id)

@@ -256,6 +256,26 @@ def test_an_operation_whose_process_is_dead_reads_died_before_anyone_takes_over(
         assert _only(register).outcome == "died"
 
 
+def test_an_operation_of_a_machine_with_the_same_host_name_does_not_read_died(
+    database: Database, open_it: Open, benin: Instance
+) -> None:
+    register = open_it(database.url, clock=SystemClock())
+    _beaten_elsewhere(database, seconds_ago=4)
+    assert _only(register).outcome == ""
+
+
+@pytest.mark.parametrize(("seconds_ago", "outcome"), [(4, ""), (61, "unknown")])
+def test_an_operation_of_another_host_runs_until_that_is_silent_for_a_minute(
+    database: Database, open_it: Open, benin: Instance, seconds_ago: float, outcome: str
+) -> None:
+    register = open_it(database.url, host="two", clock=SystemClock())
+    _beaten_elsewhere(database, seconds_ago=seconds_ago)
+    operation = _only(register)
+    assert operation.outcome == outcome
+    register.request_cancel(operation.id)  # it is heard once that machine is there again
+    assert _only(register).cancel_requested
+
+
 def test_a_released_lease_is_free(database: Database, register: SqlRegister, benin: Instance) -> None:
     with child("hold", database.url, "benin") as holder:
         line(holder)
