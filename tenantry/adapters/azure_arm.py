@@ -207,6 +207,11 @@ class Arm:
         self._wait(self._insist("DELETE", path, answer), path)
         return answer.status != 204  # noqa: PLR2004 - Azure's word for: there was none
 
+    @property
+    def has_answered(self) -> bool:
+        """Whether the service has told its time, as it does with each answer."""
+        return self._offset is not None
+
     def now(self) -> datetime:
         """Return the time of the service; ours until it has answered once."""
         return datetime.fromtimestamp(time.time() + (self._offset or 0.0), UTC)

@@ -16,6 +16,7 @@ __all__ = ["Azure", "Caller", "DataPlane"]
 
 _KEYVAULT_VERSION = "7.4"
 _BUSY = frozenset({"another-operation-in-progress"})
+_GONE = frozenset({"resource-not-found", "parent-resource-not-found", "resource-group-not-found"})
 _PATIENCE_SECONDS = 60.0
 _SETTINGS = "azure-native:web:WebAppApplicationSettings"
 _SITE, _VAULT = "azure-native:web:WebApp", "azure-native:keyvault:Vault"
@@ -157,10 +158,14 @@ class Azure:
             ) from None
 
     def _settings(self, identity: str) -> dict[str, Any] | None:
-        site = identity.rsplit("/", 2)[0]
-        if self.caller.get(site, TYPES[_SITE].version) is None:
-            return None
-        return from_body(_SETTINGS, self.caller.post(f"{identity}/list", TYPES[_SETTINGS].version))
+        """Return what is read with a POST; one at a site that is gone is an error, and no answer."""
+        try:
+            found = self.caller.post(f"{identity}/list", TYPES[_SETTINGS].version)
+        except TenantryError as error:
+            if error.code in _GONE:
+                return None
+            raise
+        return from_body(_SETTINGS, found)
 
     def _outputs(self, token: str, identity: str, body: Mapping[str, Any]) -> dict[str, Any]:
         found = from_body(token, body)

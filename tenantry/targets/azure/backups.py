@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from tenantry.adapters.azure_arm import Arm
+from tenantry.adapters.azure_look import Reads
 from tenantry.errors import TenantryError
 from tenantry.model.azure_types import TYPES
 from tenantry.model.status import BackupRecord
 from tenantry.ports import Event, Lease, OnEvent
 
-__all__ = ["back_up", "delete_asked_for", "is_copied", "listed"]
+__all__ = ["back_up", "delete_asked_for", "is_copied", "is_there", "listed"]
 
 _VERSION: Final = TYPES["azure-native:dbforpostgresql:Server"].version
 _ASKED_FOR: Final = "Customer On-Demand"
@@ -45,11 +46,16 @@ def delete_asked_for(arm: Arm, server_id: str, on_event: OnEvent) -> None:
             on_event(Event(text=f"the backup {one['name']} goes with the server: {error.message}"))
 
 
-def listed(arm: Arm, server_id: str) -> Sequence[BackupRecord]:
+def listed(arm: Reads, server_id: str) -> Sequence[BackupRecord]:
     """Return every backup that the server lists, newest first; none while there is no server."""
     days = _retention(arm, server_id)
     found = [_record(one, days=days) for one in arm.list(f"{server_id}/backups", _VERSION)]
     return sorted(found, key=lambda one: one.finished, reverse=True)
+
+
+def is_there(arm: Reads, server_id: str) -> bool:
+    """Say whether the server lists a backup."""
+    return bool(arm.list(f"{server_id}/backups", _VERSION))
 
 
 def is_copied(server: Mapping[str, Any]) -> bool:
@@ -57,7 +63,7 @@ def is_copied(server: Mapping[str, Any]) -> bool:
     return _settings(server).get("geoRedundantBackup") == "Enabled"
 
 
-def _retention(arm: Arm, server_id: str) -> int:
+def _retention(arm: Reads, server_id: str) -> int:
     return int(_settings(arm.get(server_id, _VERSION) or {}).get("backupRetentionDays") or 0)
 
 

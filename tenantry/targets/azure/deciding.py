@@ -25,6 +25,8 @@ def missing_facts(
 ) -> Mapping[str, str]:
     """Return what is not decided yet of an instance; nothing of it is recorded here.
 
+    Subscription, rights, providers and region are not looked at: the target's check has done that.
+
     Args:
         clients: of the subscription that it lives in, or is to live in.
         request: the instance, with its spec.
@@ -66,7 +68,9 @@ def missing_facts(
         offered=offered,
         planned=planned_resources(names, region, services=services, tags=tags, pair=pair),
     )
-    for note in preflight.preflight(clients.arm, subscription, region, services=services, wanted=wanted):
+    for note in preflight.preflight(
+        clients.arm, subscription, region, services=services, wanted=wanted, again=True
+    ):
         on_event(Event(text=note))
     told = cautions(spec, request.profile, {})  # whoever works on the spec tells these
     for one in cautions(spec, request.profile, facts):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tenantry.adapters.azure_arm import Arm
+from tenantry.adapters.azure_look import Reads
 from tenantry.components.azure.props import AzureProps, Binding
 from tenantry.errors import TenantryError
 from tenantry.model.azure_types import TYPES, resource_id
@@ -64,7 +65,7 @@ class Seen:
 ABSENT: Final = Seen()
 
 
-def look(arm: Arm, props: AzureProps) -> Seen:
+def look(arm: Reads, props: AzureProps) -> Seen:
     """Ask Azure: one call when the name is served, two before, none where no name is asked for."""
     if not props.hostname:
         return ABSENT
@@ -84,7 +85,7 @@ def look(arm: Arm, props: AzureProps) -> Seen:
     return replace(seen, binding=Binding.CERTIFIED if made else Binding.BOUND)
 
 
-def certificate(arm: Arm, props: AzureProps) -> Mapping[str, Any]:
+def certificate(arm: Reads, props: AzureProps) -> Mapping[str, Any]:
     """Return what Azure tells of the name's certificate, nothing where there is none."""
     identity = _id(_CERTIFICATE, {"name": props.names.certificate(props.hostname)}, props)
     found = arm.get(identity, TYPES[_CERTIFICATE].version) or {}
@@ -198,7 +199,7 @@ def facts(props: AzureProps, seen: Seen) -> Mapping[str, str]:
     return {SERVED: served, RECORDS: json.dumps([dict(one) for one in seen.records])}
 
 
-def _analyzed(arm: Arm, site: str, props: AzureProps, seen: Seen, *, own: str) -> Seen:
+def _analyzed(arm: Reads, site: str, props: AzureProps, seen: Seen, *, own: str) -> Seen:
     """Return what is seen of a name that is not bound."""
     path = f"{site}/analyzeCustomHostname"
     answer = arm.get(path, TYPES[_SITE].version, hostName=props.hostname) or {}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tenantry.adapters.azure_arm import Arm
+from tenantry.adapters.azure_look import Reads
 from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES
 from tenantry.model.status import Asset
@@ -91,7 +92,7 @@ def group_id(subscription_id: str, names: AzureNames) -> str:
     return f"/subscriptions/{subscription_id}/resourceGroups/{names.resource_group}"
 
 
-def resources(arm: Arm, group: str) -> Sequence[dict[str, Any]]:
+def resources(arm: Reads, group: str) -> Sequence[dict[str, Any]]:
     """Return the resources that Resource Manager lists in a group."""
     return arm.list(f"{group}/resources", _RESOURCES)
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from tenantry.adapters.azure_answers import failure
 from tenantry.adapters.azure_arm import Arm
+from tenantry.adapters.azure_look import Reads
 from tenantry.errors import UnavailableError
 
 __all__ = ["count_rows", "last_figure"]
@@ -15,7 +16,7 @@ _VERSION: Final = "2024-02-01"
 _WINDOW: Final = timedelta(minutes=30)  # figures come minutes late
 
 
-def last_figure(arm: Arm, resource_id: str, metric: str, *, now: datetime) -> float | None:
+def last_figure(arm: Reads, resource_id: str, metric: str, *, now: datetime) -> float | None:
     """Return the newest average of a metric in the last half hour, None where there is none."""
     span = f"{now - _WINDOW:%Y-%m-%dT%H:%M:%SZ}/{now:%Y-%m-%dT%H:%M:%SZ}"
     found = arm.get(

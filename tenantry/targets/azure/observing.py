@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
-from threading import Lock
 from typing import Any, Final
 
+from tenantry.adapters.azure_look import OneLook
 from tenantry.components.azure.props import STORAGE_PERCENT, AzureProps, Binding
 from tenantry.errors import TenantryError, UnavailableError
 from tenantry.model.azure_types import TYPES
@@ -32,10 +32,17 @@ class _Look:
     """One look at one instance."""
 
     def __init__(
-        self, clients: Clients, props: AzureProps, *, spec: InstanceSpec, born: datetime, now: datetime
+        self,
+        clients: Clients,
+        reads: OneLook,
+        props: AzureProps,
+        *,
+        spec: InstanceSpec,
+        born: datetime,
+        now: datetime,
     ) -> None:
         self._clients = clients
-        self._arm = clients.arm
+        self._arm = reads
         self._born = born
         self._most_hours = spec.backups.max_age_hours
         self._props = props
@@ -43,8 +50,6 @@ class _Look:
         self._residency = spec.residency
         self._ca_file = clients.access.cloud.ca_file
         self._now = now
-        self._asking: dict[str, Lock] = {}
-        self._told: dict[str, Any] = {}
         self._group = inventory.group_id(props.subscription_id, props.names)
 
     def resources(self) -> Seen:
@@ -205,23 +210,12 @@ class _Look:
         return well, "Recent" if well else "BackupOld", f"the newest is {_hours(age)} old"
 
     def _get(self, token: str, name: str) -> dict[str, Any]:
-        """Return what a resource says of itself, {} for one that is not there; it is asked once per look."""
-        identity, version = self._id(token, name), TYPES[f"azure-native:{token}"].version
-        found: dict[str, Any] = self._once(identity, lambda: self._arm.get(identity, version) or {})
-        return found
+        """Return what a resource says of itself, {} for one that is not there."""
+        return self._arm.get(self._id(token, name), TYPES[f"azure-native:{token}"].version) or {}
 
     def _listed(self) -> Sequence[dict[str, Any]]:
-        """Return what the group lists; it is asked once per look."""
-        found: Sequence[dict[str, Any]] = self._once(
-            self._group, lambda: inventory.resources(self._arm, self._group)
-        )
-        return found
-
-    def _once(self, key: str, ask: Callable[[], Any]) -> Any:
-        with self._asking.setdefault(key, Lock()):
-            if key not in self._told:
-                self._told[key] = ask()
-            return self._told[key]
+        """Return what the group lists."""
+        return inventory.resources(self._arm, self._group)
 
     def _id(self, token: str, name: str) -> str:
         return f"{self._group}/providers/{TYPES[f'azure-native:{token}'].arm_type}/{name}"
@@ -233,11 +227,13 @@ def look(
     *,
     spec: InstanceSpec,
     born: datetime,
-    now: datetime,
     drifted: Callable[[], Sequence[str]],
 ) -> Sequence[Condition]:
-    """Look at everything, several at once. What cannot be looked at is Unknown."""
-    one = _Look(clients, props, spec=spec, born=born, now=now)
+    """Look at everything, several at once, and ask nothing twice. What cannot be looked at is Unknown."""
+    reads = OneLook(clients.arm)
+    group = inventory.group_id(props.subscription_id, props.names)
+    now = clients.now_by(lambda: inventory.resources(reads, group))
+    one = _Look(clients, reads, props, spec=spec, born=born, now=now)
     looks: dict[str, Callable[[], Seen]] = {
         "ResourcesReady": one.resources,
         "ProcessUp": one.site,

@@ -50,6 +50,7 @@ def preflight(
     principal: Principal | None = None,
     directory_id: str = "",
     more: Sequence[Callable[[], Sequence[Problem]]] = (),
+    again: bool = False,
 ) -> Sequence[str]:
     """Look at subscription, rights, providers, region, size, quota, names and policies.
 
@@ -64,6 +65,7 @@ def preflight(
         principal: whose rights are looked at; None: nobody's, where they were looked at before.
         directory_id: that the subscription must belong to; "" where it was looked at before.
         more: further looks.
+        again: the same command has looked at providers and region before.
 
     Returns:
         What could not be looked at, for people.
@@ -74,10 +76,10 @@ def preflight(
     subscription = f"/subscriptions/{subscription_id}"
     looks: list[Callable[[], Sequence[Problem]]] = [
         lambda: usable(arm, subscription, principal, directory_id) if directory_id else [],
-        lambda: _providers(arm, subscription),
-        lambda: _region(arm, subscription, region),
         *more,
     ]
+    if not again:
+        looks += [lambda: _providers(arm, subscription), lambda: _region(arm, subscription, region)]
     if principal is not None:
         looks.append(lambda: missing_rights(arm, subscription, principal))
     if Service.DATABASE in services:

@@ -229,7 +229,6 @@ class AzureTarget:
             self.props(request),
             spec=request.spec,
             born=request.instance.created_at,
-            now=clients.now(),
             drifted=lambda: [
                 one.name for one in self.drift(request, lambda _: None) if one.kind is not ChangeKind.SAME
             ],
@@ -256,7 +255,9 @@ class AzureTarget:
 
     def lacks_backup(self, request: Request) -> bool:
         """Say whether the server lists no backup yet."""
-        return Service.DATABASE in request.profile.services and not self.backups(request)
+        clients = self.clients(request.instance)
+        needed = Service.DATABASE in request.profile.services
+        return needed and not backups.is_there(clients.arm, self.server_id(request.instance))
 
     def backups(self, request: Request) -> Sequence[BackupRecord]:
         """Return the backups that the server lists, newest first."""

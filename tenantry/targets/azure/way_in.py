@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from tenantry.adapters.azure_arm import Arm
+from tenantry.adapters.azure_look import Reads
 from tenantry.errors import FailedError, TenantryError, UnavailableError
 from tenantry.model.azure_types import TYPES
 from tenantry.ports import Event, Lease, OnEvent
@@ -89,7 +90,7 @@ def _see_that_it_is_closed(arm: Arm, server_id: str) -> None:
         )
 
 
-def is_closed(arm: Arm, server_id: str) -> bool:
+def is_closed(arm: Reads, server_id: str) -> bool:
     """Say whether a server has no public access and no rule that lets somebody in."""
     server = arm.get(server_id, _VERSION)
     if server is None:

@@ -15,6 +15,7 @@ from tenantry.adapters import tools
 from tenantry.adapters.engine import Engine
 from tenantry.errors import FailedError, TenantryError
 from tenantry.model.status import ChangeKind
+from tenantry.sandbox.native.azure import Azure
 from tenantry.sandbox.native.provider import serve
 
 _PASSPHRASE = "a passphrase of tests"
@@ -236,3 +237,29 @@ def test_what_names_no_region_is_made_where_its_group_is_and_is_named_once(world
     assert body["location"] == "northeurope"
     assert world.up(declare) == {"account": ChangeKind.SAME}
     assert path.rpartition("/")[2].startswith("account")
+
+
+_APP_SETTINGS = f"{_GROUP}/providers/Microsoft.Web/sites/app/config/appsettings"
+
+
+class _NoSite(MemoryManager):
+    def __init__(self, code: str) -> None:
+        super().__init__()
+        self.code = code
+
+    def post(self, path: str, version: str, body: Any = None, **query: str) -> dict[str, Any]:
+        raise FailedError("there is none, or it is broken", code=self.code)
+
+
+@pytest.mark.parametrize("code", ["resource-not-found", "resource-group-not-found"])
+def test_settings_of_a_site_that_is_gone_are_gone(code: str) -> None:
+    azure = Azure(caller=_NoSite(code), vault=lambda _: MemoryManager(), subscription_id="s")
+    assert azure.read("azure-native:web:WebAppApplicationSettings", _APP_SETTINGS) is None
+
+
+def test_settings_that_cannot_be_read_are_not_taken_for_gone() -> None:
+    azure = Azure(
+        caller=_NoSite("internal-server-error"), vault=lambda _: MemoryManager(), subscription_id="s"
+    )
+    with pytest.raises(FailedError):
+        azure.read("azure-native:web:WebAppApplicationSettings", _APP_SETTINGS)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from tenantry.errors import UnavailableError
 from tenantry.model.spec import CloudName, CredentialKind
 from tenantry.targets.azure.clients import Clients
 from tenantry.targets.azure.clouds import CLOUDS, Access
+
+_NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 class _Login:
@@ -56,6 +59,43 @@ def test_a_token_that_does_not_say_whose_it_is_is_told_and_not_repeated(text: st
 
 def test_a_sites_management_is_a_host_beside_it() -> None:
     assert _clients("").site("app-one").base == "https://app-one.scm.azurewebsites.net"
+
+
+class _Arm:
+    """A Resource Manager that tells its time with each answer."""
+
+    def __init__(self, *, answers: bool) -> None:
+        self.has_answered = answers
+        self.asked: list[str] = []
+
+    def get(self, path: str, version: str) -> dict[str, Any]:
+        self.asked.append(path)
+        self.has_answered = True
+        return {}
+
+    def now(self) -> datetime:
+        return _NOW
+
+
+def _silent() -> None:
+    raise UnavailableError("that list alone does not answer")
+
+
+def test_the_time_is_told_by_a_question_that_is_asked_in_any_case() -> None:
+    clients = _clients("")
+    clients.__dict__["arm"] = arm = _Arm(answers=True)
+    assert clients.now_by(lambda: None) == _NOW
+    assert arm.asked == []
+
+
+def test_an_error_of_the_first_question_is_told_only_when_nothing_answers() -> None:
+    clients = _clients("")
+    clients.__dict__["arm"] = arm = _Arm(answers=True)
+    assert clients.now_by(_silent) == _NOW
+    assert arm.asked == ["/subscriptions/s"]
+    clients.__dict__["arm"] = _Arm(answers=False)
+    with pytest.raises(UnavailableError, match="that list alone"):
+        clients.now_by(_silent)
 
 
 def test_a_token_file_that_goes_meanwhile_is_told_as_no_token(monkeypatch: pytest.MonkeyPatch) -> None:

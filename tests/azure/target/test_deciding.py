@@ -6,7 +6,6 @@ from types import SimpleNamespace
 from typing import Any
 
 from tenantry.errors import RefusedError, TenantryError
-from tenantry.model.azure_types import TYPES
 from tenantry.model.lifecycle import State
 from tenantry.model.regions import CloudName
 from tenantry.model.residency import AzurePlacement
@@ -29,17 +28,12 @@ class _Azure:
 
     def list(self, path: str, version: str, **query: str) -> Sequence[dict[str, Any]]:
         self.asked.append(path)
-        if path.endswith("/providers"):
-            spaces = {kind.arm_type.partition("/")[0] for kind in TYPES.values()}
-            return [{"namespace": one, "registrationState": "Registered"} for one in spaces]
         if path.endswith("/capabilities"):
             sizes = [{"name": "Standard_D2ds_v5", "vCores": 2}]
             editions = [{"supportedServerSkus": sizes}]
             offered = {"supportedServerVersions": [{"name": "17"}], "supportedServerEditions": editions}
             return [{**offered, "zoneRedundantHaSupported": self._standby}]
-        if path.endswith("/usages"):
-            return []
-        return [{"name": "southafricanorth", "metadata": {"regionType": "Physical"}}]
+        return []
 
     def post(self, path: str, version: str, body: Any = None, **query: str) -> dict[str, Any]:
         self.asked.append(path)
@@ -68,6 +62,13 @@ def test_a_new_instance_gets_its_subscription_region_and_names_once() -> None:
     facts, _ = _decide(_Azure(), {})
     assert (facts[SUBSCRIPTION], facts[REGION], facts[OPERATION]) == ("s", "southafricanorth", "op")
     assert len(facts[SUFFIX]) == 6
+
+
+def test_what_the_check_before_has_looked_at_is_not_asked_again() -> None:
+    azure = _Azure()
+    _decide(azure, {})
+    assert "/subscriptions/s/providers" not in azure.asked
+    assert "/subscriptions/s/locations" not in azure.asked
 
 
 def test_a_new_instance_keeps_in_which_cloud_it_was_made_and_whether_to_rehearse() -> None:
