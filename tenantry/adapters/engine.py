@@ -38,7 +38,7 @@ from typing import Any
 
 from tenantry import errorline, faults
 from tenantry.adapters.engine_events import Collector, HoldsData
-from tenantry.adapters.engine_plan import judge
+from tenantry.adapters.engine_plan import judge, refusal
 from tenantry.adapters.engine_process import Processes
 from tenantry.adapters.engine_state import EngineState, FindMade, LockHolder, Resource, process_is_dead
 from tenantry.adapters.engine_store import Store
@@ -395,7 +395,7 @@ class Engine:
                 hint="run the same command again to finish it",
                 code="interrupted",
             )
-        ours = collector.error() if collector else None
+        ours = _told(collector) if collector else None
         if ours is not None:
             return ours
         if "secrets (code=" in said:
@@ -423,6 +423,11 @@ def _raised(error: BaseException) -> TenantryError:
     defect = DefectError(f"defect: {type(error).__name__} in the program of the stack")
     defect.__cause__ = error
     return defect
+
+
+def _told(collector: Collector) -> TenantryError | None:
+    """Return what a resource met, or what is to be said of a plan that the engine refused."""
+    return collector.error() or (None if collector.applied else refusal(collector.refused))
 
 
 def _no_program() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -35,6 +36,12 @@ _DOING = {
     "refresh": ("looking at", "looked at"),
     "same": ("", "unchanged"),
 }
+# How the engine refuses to delete or to replace what the program protects, and how it ends a plan then. The
+# plan's own steps do not always tell: it stops before it tells a replacement that would take others with it.
+_PROTECTED = re.compile(
+    r"""(?P<replace>unable to replace )?resource "(?P<urn>[^"]+)".* (because it is|marked for) protect"""
+)
+_END_OF_PLAN = "preview failed"
 _STACK = "pulumi:pulumi:Stack"
 _ENGINES_OWN = (_STACK, "pulumi:providers:")
 
@@ -112,6 +119,24 @@ class Collector:
         prefix = f"{_label(_type(urn), _name(urn))}: " if urn else ""
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         return type(first)(f"{prefix}{first.message}{more}", hint=first.hint, code=first.code)
+
+    @property
+    def refused(self) -> tuple[Change, ...]:
+        """What a plan would delete or replace that is protected; nothing where other errors were met too."""
+        with self._lock:
+            texts = [" ".join(text.split()) for _, text in self._errors]
+            planned = dict(self._planned.changes)
+        told = [_PROTECTED.search(text) for text in texts if text != _END_OF_PLAN]
+        found = {}
+        for one in told:
+            if one is None:
+                return ()
+            kind, urn = ChangeKind.REPLACE if one["replace"] else ChangeKind.DELETE, one["urn"]
+            known = planned.get(urn)
+            if known is None or known.kind is not kind:
+                known = Change(kind=kind, type=_type(urn), name=_name(urn), holds_data=True)
+            found[urn] = known
+        return tuple(found.values())
 
     def error_text(self) -> str:
         """Return what the engine itself complained of, as one line; "" if of nothing."""

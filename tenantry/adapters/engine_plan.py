@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from tenantry.errors import RefusedError
 from tenantry.model.status import Change, ChangeKind
 
-__all__ = ["judge"]
+__all__ = ["judge", "refusal"]
 
 _LOST = "lost"  # as in tenantry.providers.base
 _ERASE_HINT = "erase the instance: tenantry erase run NAME --confirm NAME"
@@ -15,21 +15,29 @@ _ERASE_HINT = "erase the instance: tenantry erase run NAME --confirm NAME"
 
 def judge(planned: Iterable[Change]) -> None:
     """Raise RefusedError if a plan would destroy data or has to do without some; it names them all."""
+    refused = refusal(planned)
+    if refused is not None:
+        raise refused
+
+
+def refusal(planned: Iterable[Change]) -> RefusedError | None:
+    """Return the error that ``judge`` raises, None if nothing is to be said against the plan."""
     holding = [change for change in planned if change.holds_data]
     gone = [_loss(change) for change in holding if change.kind in {ChangeKind.DELETE, ChangeKind.REPLACE}]
     if gone:
-        raise RefusedError(
+        return RefusedError(
             f"this would {', and '.join(gone)}; nothing was done",
             hint=f"undo the change in the spec, or {_ERASE_HINT}",
             code="holds-data",
         )
     lost = [_what(change) for change in holding if _LOST in change.properties]
     if lost:
-        raise RefusedError(
+        return RefusedError(
             f"the data of {' and of '.join(lost)} is lost; it is never made anew empty, and nothing was done",
             hint=f"restore it from a backup, or {_ERASE_HINT}",
             code="data-lost",
         )
+    return None
 
 
 def _what(change: Change) -> str:

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from tenantry.components.azure.props import AzureProps
+from tenantry.components.azure.tokens import DATA_TOKENS
 from tenantry.components.host.props import InstanceProps
 
 if TYPE_CHECKING:  # pulumi is slow to import
@@ -42,7 +43,7 @@ def azure_program(props: AzureProps) -> Callable[[], None]:
 
         from tenantry.components.azure.instance import AzureInstance
 
-        pulumi.runtime.register_stack_transformation(_without_aliases)
+        pulumi.runtime.register_stack_transformation(_as_ours)
         instance = AzureInstance(props)
         pulumi.export("resource_group_id", instance.group.id)
         pulumi.export("site_id", instance.workload.site.id)
@@ -77,12 +78,14 @@ def _load() -> None:
                 hasattr(used, "__all__")  # a part of pulumi-azure-native is read when first asked
 
 
-def _without_aliases(args: ResourceTransformationArgs) -> ResourceTransformationResult:
-    """Leave out the names that a type has in other API versions: eighteen a resource, a fifth of a preview.
+def _as_ours(args: ResourceTransformationArgs) -> ResourceTransformationResult:
+    """Protect what holds client data, so that the engine's own commands do not delete it either.
 
-    They only matter to a stack that was made with such a type; ours never are.
+    And leave out the names that a type has in other API versions: eighteen a resource, a fifth of a
+    preview. They only matter to a stack that was made with such a type; ours never are.
     """
     import pulumi
 
+    args.opts.protect = args.type_ in DATA_TOKENS  # said of each: a child would have it from its parent
     args.opts.aliases = []
     return pulumi.ResourceTransformationResult(args.props, args.opts)

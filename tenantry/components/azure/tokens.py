@@ -8,8 +8,9 @@ __all__ = ["DATA_TOKENS", "INVOKES", "TOKENS"]
 
 _P: Final = "azure-native"
 
-# What a plan must not delete or replace by the way. The engine's adapter refuses such a plan; Pulumi's own
-# `protect` is not used, because erasure would have to rewrite the state before each resource that it removes.
+# What a plan must not delete or replace by the way. The engine's adapter refuses such a plan and tells why;
+# the program sets Pulumi's own `protect` as well, for whoever runs the engine by hand. An erasure meets
+# neither: it deletes through Resource Manager, and then removes the stack as a whole.
 DATA_TOKENS: Final = frozenset(
     {
         f"{_P}:dbforpostgresql:Server",
