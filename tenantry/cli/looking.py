@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from tenantry.cli.wiring import Wiring
-from tenantry.errors import Problem, RefusedError, UsageError
+from tenantry.errors import Problem, RefusedError, SpecError, UsageError
 from tenantry.journeys.observe import drift, health
 from tenantry.journeys.services import Services
 from tenantry.model.lifecycle import State
+from tenantry.model.spec import TargetKind
 from tenantry.model.status import Change, Condition, Truth
 from tenantry.ports import Instance
 from tenantry.result import Outcome, Result
@@ -35,7 +36,8 @@ def listed(*, state: str, unhealthy: bool, workspace: Path | None) -> Result:
     """List the instances from the register."""
     if state and state not in set(State):
         raise UsageError(f"there is no state {state}", hint="states: " + ", ".join(State))
-    rows = [_row(one) for one in Wiring(workspace).register.instances()]
+    wiring = Wiring(workspace)
+    rows = [_row(one, wiring) for one in wiring.register.instances()]
     rows = [row for row in rows if not state or row["state"] == state]
     rows = [row for row in rows if not unhealthy or row["health"] != "healthy"]
     return Result(command="instance list", data={"instances": rows})
@@ -50,7 +52,7 @@ def shown(name: str, *, workspace: Path | None) -> Result:
         "client": instance.client,
         "state": instance.state,
         "target": instance.target,
-        "placement": instance.facts.get("region") or instance.host,
+        "placement": _placement(instance, wiring),
         "cloud": instance.facts.get("cloud", ""),
         "rehearsal": instance.rehearsal,
         "subscription": instance.facts.get("subscription", ""),
@@ -169,13 +171,28 @@ def health_word(conditions: Sequence[Condition]) -> str:
     return "unknown" if Truth.UNKNOWN in statuses or not statuses else "healthy"
 
 
-def _row(one: Instance) -> dict[str, Any]:
+def _placement(one: Instance, wiring: Wiring) -> str:
+    """Return its host, or its region: recorded by a deploy, before that as its spec has it."""
+    if one.target == TargetKind.HOST:
+        return one.host
+    return one.facts.get("region") or one.facts.get("azure_region") or _region_of_spec(one.name, wiring)
+
+
+def _region_of_spec(name: str, wiring: Wiring) -> str:
+    try:
+        spec, _ = wiring.spec(name, complete=False)
+    except SpecError:  # gone or spoiled meanwhile, which is no matter of a list
+        return "unknown"
+    return spec.azure.region if spec.azure is not None else "unknown"
+
+
+def _row(one: Instance, wiring: Wiring) -> dict[str, Any]:
     return {
         "name": one.name,
         "client": one.client,
         "state": one.state,
         "target": one.target,
-        "placement": one.facts.get("region") or one.host,
+        "placement": _placement(one, wiring),
         "rehearsal": one.rehearsal,
         "url": one.url,
         "version": one.version,
