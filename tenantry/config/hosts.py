@@ -14,6 +14,8 @@ from tenantry.config.problems import Fault, shorten
 __all__ = ["address_fault", "hostname_fault", "is_reached_from_afar", "special_use", "url_fault"]
 
 _MOST_HOSTNAME: Final = 253  # RFC 1123, in characters
+_PUNYCODE: Final = "xn--"  # RFC 5890
+_NO_TEXT: Final = frozenset({"Cc", "Co", "Cs", "Zl", "Zp", "Zs"})  # Unicode's categories
 _LETTER: Final = re.compile("[^\\W\\d_]")
 # Scripts that one word may be written in together; each other word has one.
 _TOGETHER: Final = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "LATIN"})
@@ -44,7 +46,7 @@ def hostname_fault(text: str) -> Fault | None:  # noqa: PLR0911 - one return per
         return _bad(
             "is no valid host name (RFC 1123): parts of 1 to 63 letters, digits and inner hyphens", _EXAMPLE
         )
-    return None
+    return _punycode_fault(text)
 
 
 _EXAMPLE: Final = "such as: benin.example.org"
@@ -55,12 +57,41 @@ def _bad(message: str, hint: str = "") -> Fault:
 
 
 def _not_ascii(text: str) -> Fault:
+    return _look_alike(text) or _bad("must be ASCII", _proposal(text) or "write its punycode form (xn--…)")
+
+
+def _punycode_fault(text: str) -> Fault | None:
+    """Ask of a name in ASCII what is asked of the one that it stands for."""
+    try:
+        written = ".".join(map(_decoded, text.split(".")))
+    except UnicodeError:
+        return _bad(
+            "has a part xn--… that stands for nothing", "write the name in its own letters to be told"
+        )
+    if (fault := _look_alike(written)) is None:
+        return None
+    return _bad(f"stands for a name that {fault.message}", fault.hint)
+
+
+def _decoded(label: str) -> str:
+    """Return what a part of a name stands for. Raise UnicodeError if no name is ever written so."""
+    if not label.startswith(_PUNYCODE):
+        return label
+    found = label.removeprefix(_PUNYCODE).encode("ascii").decode("punycode")
+    # Capitals, wide letters and the like become others before a name is looked up, and plain ASCII stays.
+    other = found != unicodedata.normalize("NFKC", found.lower())
+    if found.isascii() or other or any(unicodedata.category(c) in _NO_TEXT for c in found):
+        raise UnicodeError
+    return found
+
+
+def _look_alike(text: str) -> Fault | None:
     hidden = next((c for c in text if unicodedata.category(c) == "Cf"), None)
     strange = hidden or _of_another_script(text)
-    if strange is not None:
-        told = look_alike(text, strange)
-        return _bad(told.message, told.hint)
-    return _bad("must be ASCII", _proposal(text) or "write its punycode form (xn--…)")
+    if strange is None:
+        return None
+    told = look_alike(text, strange)
+    return _bad(told.message, told.hint)
 
 
 def _of_another_script(text: str) -> str | None:

@@ -89,6 +89,50 @@ def test_a_character_that_looks_like_another_is_named_and_nothing_is_proposed(
     assert "xn--" not in fault.hint
 
 
+def _punycode(name: str) -> str:
+    words = (w if w.isascii() else "xn--" + w.encode("punycode").decode("ascii") for w in name.split("."))
+    return ".".join(words)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "b\u0435nin.example.org",
+        "benin.ex\u0430mple.org",
+        "\u03bfslo.example.org",
+        "benin\u200d.example.org",
+        "b\u00e9n\u0456n.example.org",
+    ],
+)
+def test_what_is_refused_in_its_own_letters_is_refused_as_punycode(name: str) -> None:
+    written, fault = hosts.hostname_fault(name), hosts.hostname_fault(_punycode(name))
+    assert written is not None
+    assert fault is not None
+    assert fault.message == f"stands for a name that {written.message}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bénin",
+        "日本a",
+        "\u043a\u0435\u043d\u0438\u044f",
+        "\u092d\u093e\u0930\u0924",
+        "\u0642\u0637\u0631",
+        "straße",
+    ],
+)
+def test_a_name_in_one_script_passes_as_punycode(name: str) -> None:
+    assert hosts.hostname_fault(_punycode(f"{name}.example.org")) is None
+
+
+@pytest.mark.parametrize("label", ["xn--zzzzzzzzzzzz999", "xn--a", "xn--benin-x", _punycode("BÉNIN")])
+def test_punycode_that_no_name_is_written_in_is_refused(label: str) -> None:
+    fault = hosts.hostname_fault(f"{label}.example.org".lower())
+    assert fault is not None
+    assert "stands for" in fault.message
+
+
 @pytest.mark.parametrize(
     "url",
     [
