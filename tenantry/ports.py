@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from tenantry.errors import Problem
 from tenantry.model.lifecycle import State
 from tenantry.model.profile import Profile
 from tenantry.model.spec import InstanceSpec
@@ -258,6 +259,20 @@ class Target(Protocol):
         """Raise SpecError, RefusedError or UnavailableError if this target cannot hold the instance.
 
         Looks only; nothing is changed.
+        """
+        ...
+
+    def shares(self, spec: InstanceSpec) -> Mapping[str, int]:
+        """Return what an instance shares with others while it is deployed, and how many may at once.
+
+        What is shared is named in words for people, such as "in westeurope". Nothing is asked of anybody.
+        """
+        ...
+
+    def overfull(self, wanted: Sequence[tuple[InstanceSpec, Profile]]) -> Mapping[str, Sequence[Problem]]:
+        """Return by name, and why, those that do not fit beside the ones before them.
+
+        Looks only. What cannot be looked at is left to each one's own check.
         """
         ...
 

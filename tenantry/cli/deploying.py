@@ -13,8 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -23,9 +22,12 @@ from typing import Any
 from tenantry.cli.looking import as_change, as_condition, health_word
 from tenantry.cli.render.progress import Progress
 from tenantry.cli.signals import stop_politely
+from tenantry.cli.taking_turns import Shares, together
 from tenantry.cli.wiring import Wiring
-from tenantry.errors import Problem, SpecError, UsageError
+from tenantry.errors import Problem, SpecError, TenantryError, UnavailableError, UsageError
 from tenantry.journeys.deploy import deploy, preview
+from tenantry.model.profile import Profile
+from tenantry.model.spec import InstanceSpec
 from tenantry.model.status import Condition, Truth
 from tenantry.ports import Event
 from tenantry.result import Outcome, Result
@@ -75,10 +77,11 @@ def deploy_instances(
         )
     if len(chosen) == 1:
         return _deploy_here(chosen[0], wiring=wiring, reason=reason)
-    for name in chosen:
-        if not all_specs:
-            wiring.spec(name)  # what was named is refused before anything starts
-    return _deploy_children(chosen, wiring=wiring, jobs=jobs, reason=reason)
+    specs = _specs(chosen, wiring, lenient=all_specs)
+    overfull = _overfull(specs, wiring)
+    if overfull and not all_specs:
+        raise UnavailableError(problems=[one for found in overfull.values() for one in found])
+    return _deploy_children(chosen, specs, overfull, wiring=wiring, jobs=jobs, reason=reason)
 
 
 def _deploy_here(name: str, *, wiring: Wiring, reason: str) -> Result:
@@ -124,18 +127,56 @@ def _deploy_here(name: str, *, wiring: Wiring, reason: str) -> Result:
     )
 
 
-def _deploy_children(names: Sequence[str], *, wiring: Wiring, jobs: int, reason: str) -> Result:
+_Specs = Mapping[str, tuple[InstanceSpec, Profile]]
+_Overfull = Mapping[str, Sequence[Problem]]
+
+
+def _specs(names: Sequence[str], wiring: Wiring, *, lenient: bool) -> _Specs:
+    """Read the specs: what was named is refused before anything starts, of --all each tells by itself."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = wiring.spec(name)
+        except TenantryError:
+            if not lenient:
+                raise
+    return found
+
+
+def _overfull(specs: _Specs, wiring: Wiring) -> _Overfull:
+    """Return those for which the others leave no room; the first ones get it."""
+    try:
+        return wiring.targets.overfull(list(specs.values()))
+    except TenantryError:  # each one's own process tells what is in the way
+        return {}
+
+
+def _shares(specs: _Specs, wiring: Wiring) -> Mapping[str, Shares]:
+    found: dict[str, Shares] = {}
+    for name, (spec, _) in specs.items():
+        with suppress(TenantryError):  # its own process tells it
+            found[name] = wiring.targets.shares(spec)
+    return found
+
+
+def _deploy_children(
+    names: Sequence[str], specs: _Specs, overfull: _Overfull, *, wiring: Wiring, jobs: int, reason: str
+) -> Result:
     children = _Children(wiring.workspace.folder, reason=reason)
+    shares = _shares(specs, wiring)
+    fitting = [name for name in names if name not in overfull]
     previous = {number: signal.signal(number, children.pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as for a single one
     try:
-        with ThreadPoolExecutor(jobs) as pool:
-            outcomes = list(pool.map(children.deploy, names))
+        outcomes = together(fitting, children.deploy, jobs=jobs, shares=shares, on_wait=_tell_wait)
     finally:
         for number, old in previous.items():
             signal.signal(number, old)
-    rows = [row for row, _ in outcomes]
-    problems = [problem for _, found in outcomes for problem in found]
+    found = dict(zip(fitting, outcomes, strict=True))
+    for name, lacking in overfull.items():
+        found[name] = (_row(name, why=f"not started: {lacking[0].message}"), [*lacking])
+    rows = [found[name][0] for name in names]
+    problems = [problem for name in names for problem in found[name][1]]
     well = all(row["outcome"] == "done" for row in rows)
     return Result(
         command="instance deploy",
@@ -188,6 +229,10 @@ class _Children:
         with self._lock:
             self._running.discard(child)
         return _understood(name, out, child.returncode, seconds=time.monotonic() - started)
+
+
+def _tell_wait(name: str, reason: str) -> None:
+    Progress(name)(Event(text=f"waits: {reason}"))
 
 
 def _tell(child: subprocess.Popen[str], name: str) -> None:

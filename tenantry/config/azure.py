@@ -9,7 +9,7 @@ from tenantry.config.formats import EMAIL_PATTERN, email_fault, pattern_rule
 from tenantry.config.hosts import is_reached_from_afar, url_fault
 from tenantry.config.kinds import Choice, FilePath, Integer, Text
 from tenantry.config.problems import NOWHERE, Fault, Findings, shorten
-from tenantry.model.spec import AzureSettings, CloudName, CredentialKind, TeamState
+from tenantry.model.spec import AtOnce, AzureSettings, CloudName, CredentialKind, TeamState
 
 __all__ = [
     "ACCOUNT_PATTERN",
@@ -107,6 +107,15 @@ _STATE: Final = Record(
     build=TeamState,
 )
 
+_AT_ONCE: Final = Record(
+    fields=(
+        Field("subscription", Integer(least=1, most=64), "In one subscription."),
+        Field("region", Integer(least=1, most=64), "In one region of a subscription; no more than that."),
+    ),
+    model=AtOnce,
+    build=AtOnce,
+)
+
 AZURE_RECORD: Final = Record(
     fields=(
         Field("cloud", Choice(CloudName), "Which Azure; sandbox is one on this machine, to rehearse."),
@@ -150,6 +159,12 @@ AZURE_RECORD: Final = Record(
             "Where a team keeps the engine's state; files in the workspace when left out. "
             "While there are instances, change of it only the version of the key.",
         ),
+        Field(
+            "at_once",
+            _AT_ONCE,
+            "How many instances one command deploys at the same time, beside --jobs: Azure counts calls "
+            "per subscription, and most of its services per region.",
+        ),
     ),
     model=AzureSettings,
 )
@@ -162,6 +177,8 @@ def azure_settings(values: dict[str, Any], findings: Findings) -> AzureSettings:
     _check_webhook(values.get("webhook", ""), cloud, findings)
     if "state" in values:
         _check_key(values["state"].key, cloud, findings)
+    if "at_once" in values:
+        _check_at_once(values["at_once"], findings)
     if cloud is CloudName.SANDBOX:
         for key in sorted(values.keys() & set(_OF_THE_CLOUD)):
             message = "is not read with cloud: sandbox, which has a subscription and a credential of its own"
@@ -196,6 +213,15 @@ def _check_key(url: str, cloud: CloudName, findings: Findings) -> None:
     message = f"is in {shorten(host)}, which is no vault of the cloud {cloud}: those end in .{VAULTS[cloud]}"
     hint = "take a key of a vault in the cloud that azure.cloud names"
     findings.add_fault(Fault(code="other-cloud", message=message, hint=hint), "azure.state.key")
+
+
+def _check_at_once(at_once: AtOnce, findings: Findings) -> None:
+    if at_once.region <= at_once.subscription:
+        return
+    named = "region" if "azure.at_once.region" in findings.places else "subscription"
+    message = f"allows {at_once.region} in a region, and {at_once.subscription} in its whole subscription"
+    hint = "write both: no more for region than for subscription"
+    findings.add_fault(Fault(code="out-of-range", message=message, hint=hint), f"azure.at_once.{named}")
 
 
 def _misplaced(message: str, hint: str = "") -> Fault:

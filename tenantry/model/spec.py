@@ -15,6 +15,7 @@ from tenantry.model.residency import AzurePlacement, Residency
 
 __all__ = [
     "SIZES",
+    "AtOnce",
     "AzureSettings",
     "Backups",
     "Client",
@@ -162,6 +163,19 @@ class TeamState:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AtOnce:
+    """How many instances one command deploys at the same time, at the most.
+
+    Resource Manager gives a principal back 25 reads a second in a subscription. An engine asks for each
+    of up to 32 operations every ten seconds: eight engines make as many calls. Capacity, and the limits
+    of most services, are a region's.
+    """
+
+    subscription: int = 8
+    region: int = 4  # of one subscription
+
+
+@dataclass(frozen=True, kw_only=True)
 class AzureSettings:
     """The subscription that the workspace's instances live in, and who works on it."""
 
@@ -178,6 +192,7 @@ class AzureSettings:
     webhook: str = ""
     monthly_budget: int = 0  # per instance, in the subscription's currency; 0: none
     state: TeamState | None = None  # None: files in the workspace
+    at_once: AtOnce = AtOnce()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
+from tenantry.errors import Problem
 from tenantry.model.profile import Profile
 from tenantry.model.spec import InstanceSpec, TargetKind
 from tenantry.model.status import Asset, BackupRecord, Change, Condition, EraseMethod, Evidence, Residue
@@ -26,6 +27,18 @@ class Targets:
     def check(self, spec: InstanceSpec, profile: Profile) -> None:
         """See the port."""
         self.of(spec.target).check(spec, profile)
+
+    def shares(self, spec: InstanceSpec) -> Mapping[str, int]:
+        """See the port."""
+        return self.of(spec.target).shares(spec)
+
+    def overfull(self, wanted: Sequence[tuple[InstanceSpec, Profile]]) -> Mapping[str, Sequence[Problem]]:
+        """See the port."""
+        found: dict[str, Sequence[Problem]] = {}
+        for kind in dict.fromkeys(spec.target for spec, _ in wanted):
+            mine = [(spec, profile) for spec, profile in wanted if spec.target is kind]
+            found.update(self.of(kind).overfull(mine))
+        return found
 
     def preview(self, request: Request, on_event: OnEvent) -> Sequence[Change]:
         """See the port."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tenantry import faults
-from tenantry.errors import DefectError, FailedError, SpecError
+from tenantry.errors import DefectError, FailedError, Problem, SpecError
 from tenantry.model.lifecycle import State
 from tenantry.model.profile import Profile, Service
 from tenantry.model.spec import InstanceSpec
@@ -99,6 +99,14 @@ class MemoryTarget:
                 where=spec.where,
                 code="service-not-offered",
             )
+
+    def shares(self, spec: InstanceSpec) -> Mapping[str, int]:
+        """Return the one world, in which two are made at once."""
+        return {"in the world": 2}
+
+    def overfull(self, wanted: Sequence[tuple[InstanceSpec, Profile]]) -> Mapping[str, Sequence[Problem]]:
+        """Return nothing: a world has room for all."""
+        return {}
 
     def preview(self, request: Request, on_event: OnEvent) -> Sequence[Change]:
         """Compare what is asked for with what there is."""

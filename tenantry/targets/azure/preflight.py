@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from tenantry.model.azure_types import TYPES
 from tenantry.model.profile import Service
 from tenantry.model.regions import Region
 from tenantry.model.residency import AzurePlacement, ZoneRedundancy
-from tenantry.targets.azure import capabilities, policies
+from tenantry.targets.azure import capabilities, policies, quotas
 from tenantry.targets.azure.capabilities import OLDEST_POSTGRESQL, Capabilities, Feature
 from tenantry.targets.azure.clients import Principal
 from tenantry.targets.azure.reach import usable
@@ -24,8 +23,6 @@ from tenantry.targets.azure.rights import missing_rights
 
 __all__ = ["Wanted", "newest_postgresql", "preflight"]
 
-_SERVERS: Final = TYPES["azure-native:dbforpostgresql:Server"].version
-_SKU: Final = re.compile(r"Standard_([A-Z]+)\d+([a-z]*)_(v\d+)")
 _PROVIDERS: Final = sorted({kind.arm_type.partition("/")[0] for kind in TYPES.values()})
 
 
@@ -194,25 +191,7 @@ def _size(
                 hint=f"take another size or another region; it has {', '.join(sorted(offered)) or 'none'}",
             )
         ]
-    path = f"{subscription}/providers/Microsoft.DBforPostgreSQL/locations/{region.name}"
-    usages = arm.list(f"{path}/resourceType/flexibleServers/usages", _SERVERS)
-    mine = {"cores", _family(sku).lower()}
-    return [
-        Problem(
-            code="quota-exceeded",
-            message=f"{sku} needs {offered[sku]} cores; in {region.name} {one['currentValue']} of "
-            f"{one['limit']} are used ({one['name']['value']})",
-            hint="ask for a higher quota in the subscription, or take another size or region",
-        )
-        for one in usages
-        if one["name"]["value"].lower() in mine and one["currentValue"] + offered[sku] > one["limit"]
-    ]
-
-
-def _family(sku: str) -> str:
-    """Return the name of a size's family among the quotas: standardDDSv5Family for Standard_D2ds_v5."""
-    found = _SKU.fullmatch(sku)
-    return f"standard{found[1]}{found[2].upper()}{found[3]}Family" if found else ""
+    return quotas.Quota(arm, subscription, region).take(sku, offered[sku])
 
 
 def _names(names: AzureNames, services: frozenset[Service]) -> Iterator[tuple[str, str]]:

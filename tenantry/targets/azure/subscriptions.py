@@ -39,7 +39,7 @@ class Subscriptions:
         """
         if instance is not None:
             self.refuse_other_cloud(instance)
-        return self._of((self.recorded(instance) if instance else "") or self.wanted(spec))
+        return self.named((self.recorded(instance) if instance else "") or self.wanted(spec))
 
     def recorded(self, instance: Instance) -> str:
         """Return the id of the subscription that an instance was made in, "" for one that was not made.
@@ -86,7 +86,8 @@ class Subscriptions:
                 code="subscription-changed",
             )
 
-    def _of(self, subscription_id: str) -> Clients:
+    def named(self, subscription_id: str) -> Clients:
+        """Return the clients of a subscription."""
         found = self._clients.get(subscription_id)
         if found is None:
             here = dataclasses.replace(self._default, subscription_id=subscription_id)

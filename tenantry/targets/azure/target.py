@@ -15,7 +15,7 @@ from tenantry.adapters.engine_state import Resource
 from tenantry.adapters.register import SqlRegister
 from tenantry.adapters.vault import FileVault
 from tenantry.components.azure.props import AzureProps
-from tenantry.errors import RefusedError, SpecError, UnavailableError
+from tenantry.errors import Problem, RefusedError, SpecError, UnavailableError
 from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES, resource_id
 from tenantry.model.lifecycle import State
@@ -38,6 +38,7 @@ from tenantry.targets.azure import (
     observing,
     patience,
     preflight,
+    quotas,
     residues,
     unmade,
     values,
@@ -136,6 +137,23 @@ class AzureTarget:
             )
         if living is not None:
             self.subscriptions.refuse_move(spec, living)
+
+    def shares(self, spec: InstanceSpec) -> Mapping[str, int]:
+        """Return the subscription and its region: Azure's limits are theirs."""
+        if self.workspace.azure is None:
+            return {}
+        at_once, subscription = self.workspace.azure.at_once, self.subscription(spec)
+        return {
+            f"in the subscription {subscription}": at_once.subscription,
+            f"in {values.region_of(spec).name} of the subscription {subscription}": at_once.region,
+        }
+
+    def overfull(self, wanted: Sequence[tuple[InstanceSpec, Profile]]) -> Mapping[str, Sequence[Problem]]:
+        """Return those whose databases are too many for the quota of their region."""
+        return quotas.overfull(
+            [self._newcomer(spec) for spec, profile in wanted if Service.DATABASE in profile.services],
+            lambda subscription_id: self.subscriptions.named(subscription_id).arm,
+        )
 
     def preview(self, request: Request, on_event: OnEvent) -> Sequence[Change]:
         """Return what apply would change. An instance that is not recorded leaves no trace."""
@@ -408,6 +426,16 @@ class AzureTarget:
         if record:
             instance = self.register.update(instance.name, facts=facts)
         return dataclasses.replace(request, instance=instance)
+
+    def _newcomer(self, spec: InstanceSpec) -> quotas.Newcomer:
+        living = self._living(spec.name)
+        made = living is not None and values.is_made(living)
+        return quotas.Newcomer(
+            spec=spec,
+            region=values.region_of(spec),
+            subscription_id=self.subscription(spec),
+            server=self.names(living).server if living is not None and made else "",
+        )
 
     def _living(self, name: str) -> Instance | None:
         found = self.register.find(name)

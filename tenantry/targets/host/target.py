@@ -16,7 +16,7 @@ from tenantry.adapters.register import SqlRegister
 from tenantry.adapters.vault import FileVault
 from tenantry.components.host.props import InstanceProps
 from tenantry.config.spec import load_spec
-from tenantry.errors import FailedError, TenantryError, UnavailableError
+from tenantry.errors import FailedError, Problem, TenantryError, UnavailableError
 from tenantry.model.lifecycle import State
 from tenantry.model.profile import Profile
 from tenantry.model.spec import InstanceSpec, Workspace
@@ -77,6 +77,16 @@ class HostTarget:
         if living is None:
             check_room(self.machine.layout.root, least_mib=_LEAST_ROOM_MIB, hint=_MORE_ROOM)
         check_master_key(self.workspace, self.register, self.vault)
+
+    def shares(self, spec: InstanceSpec) -> Mapping[str, int]:
+        """Return nothing: of a machine only its people know how much at once is too much."""
+        del spec
+        return {}
+
+    def overfull(self, wanted: Sequence[tuple[InstanceSpec, Profile]]) -> Mapping[str, Sequence[Problem]]:
+        """Return nothing: instances of a host have no quota that they share."""
+        del wanted
+        return {}
 
     def preview(self, request: Request, on_event: OnEvent) -> Sequence[Change]:
         """Return what apply would change. An instance that is not recorded leaves no trace."""

@@ -48,6 +48,15 @@ def test_it_refuses_a_service_that_it_does_not_offer_and_names_it(bench: Bench) 
         bench.target.check(bench.request.spec, profile)
 
 
+def test_what_it_shares_is_named_in_words_and_takes_at_least_one(bench: Bench) -> None:
+    shares = bench.target.shares(bench.request.spec)
+    assert all(what.startswith("in ") and most >= 1 for what, most in shares.items())
+
+
+def test_an_instance_that_is_there_has_its_room(bench: Bench) -> None:
+    assert bench.target.overfull([(bench.request.spec, bench.request.profile)] * 2) == {}
+
+
 def test_a_preview_of_what_is_deployed_changes_nothing(bench: Bench) -> None:
     changes = bench.target.preview(bench.request, bench.on_event)
     assert {change.kind for change in changes} == {ChangeKind.SAME}

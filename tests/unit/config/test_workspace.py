@@ -11,7 +11,7 @@ from tenantry.config import workspace as module
 from tenantry.config.azure import VAULTS
 from tenantry.config.workspace import default_master_key_file, load_workspace, on_tmpfs
 from tenantry.errors import Problem, SpecError
-from tenantry.model.spec import CloudName, TeamState
+from tenantry.model.spec import AtOnce, CloudName, TeamState
 from tenantry.targets.azure.clouds import CLOUDS
 
 SOUND = "tenantry: 1\norganisation: {name: Example Aid, contact: ops@example.org}\n"
@@ -159,6 +159,38 @@ def test_a_teams_place_for_the_state_is_read(tmp_path: Path) -> None:
     azure = load_workspace(tmp_path).azure
     assert azure is not None
     assert azure.state == TeamState(account="stteam", container="fleet-state", key=_KEY)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", AtOnce(subscription=8, region=4)),
+        (", at_once: {region: 2}", AtOnce(subscription=8, region=2)),
+        (", at_once: {subscription: 20, region: 20}", AtOnce(subscription=20, region=20)),
+    ],
+)
+def test_how_many_are_deployed_at_once_is_read(tmp_path: Path, text: str, found: AtOnce) -> None:
+    (tmp_path / "tenantry.yaml").write_text(SOUND + f"azure: {{cloud: sandbox{text}}}\n")
+    azure = load_workspace(tmp_path).azure
+    assert azure is not None
+    assert azure.at_once == found
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "column"),
+    [
+        ("{region: 0}", "azure.at_once.region is 0; 1 to 64 are allowed", 43),
+        ("{regions: 4}", "regions is not known in azure.at_once", 35),
+        ("{region: 9}", "allows 9 in a region, and 8 in its whole subscription", 43),
+        ("{subscription: 3}", "allows 4 in a region, and 3 in its whole subscription", 49),
+    ],
+)
+def test_numbers_at_once_that_make_no_sense_are_refused_with_their_place(
+    tmp_path: Path, text: str, message: str, column: int
+) -> None:
+    (problem,) = problems_of(tmp_path, f"azure: {{cloud: sandbox, at_once: {text}}}\n")
+    assert message in problem.message
+    assert problem.where == f"tenantry.yaml:3:{column}"
 
 
 _GUID = "00000000-0000-4000-8000-000000000000"
