@@ -8,15 +8,14 @@ somebody else, or elsewhere. Nothing of it gets into the stack's state.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from tenantry.adapters.azure_credential import read_secret
-from tenantry.errors import SpecError
 from tenantry.model.spec import CloudName, CredentialKind
+from tenantry.targets.azure import proxies
 from tenantry.targets.azure.clouds import Access
 
 __all__ = ["network_environment", "plugin_environment"]
@@ -28,12 +27,6 @@ _CLOUDS: Final[Mapping[CloudName, str]] = {
 }
 # The Azure CLI is a program of the person who logged in with it.
 _OF_THE_CLI: Final = ("PATH", "HOME", "AZURE_CONFIG_DIR")
-_PROXIES: Final = ("HTTPS_PROXY", "HTTP_PROXY")
-# What the engine would not take it tells with all that is in it, a password too.
-_PROXY: Final = re.compile(
-    r"((https?|socks5h?)://)?(([\w.~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2})*@)?([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?/?",
-    re.ASCII,
-)
 _AUTHORITIES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
@@ -43,28 +36,15 @@ def network_environment(access: Access) -> dict[str, str]:
     None where the cloud has authorities of its own: our requests look at no variable then.
 
     Raises:
-        SpecError: a proxy's URL is none that the engine takes.
+        SpecError: a proxy's URL is none that all take.
     """
     if access.cloud.ca_file is not None:
         return {}
-    found = {name: value for name in (*_PROXIES, "NO_PROXY") if (value := _of_either_case(name))}
-    for name in _PROXIES:
-        if not _PROXY.fullmatch(found.get(name, "none")):
-            raise SpecError(
-                f"{name} in the environment is no URL of a proxy that the engine takes",
-                hint="write it as http://USER:PASSWORD@HOST:PORT, with other characters than letters and "
-                "digits in user and password as %XX",
-                code="malformed-proxy",
-            )
+    found = proxies.environment()
     authorities = next((os.environ[name] for name in _AUTHORITIES if os.environ.get(name)), "")
     if authorities:
         found["SSL_CERT_DIR" if Path(authorities).is_dir() else "SSL_CERT_FILE"] = authorities
     return found
-
-
-def _of_either_case(name: str) -> str:
-    """Return a variable as Python reads it: in lower case first, although it may be empty."""
-    return os.environ.get(name.lower(), os.environ.get(name, ""))
 
 
 def plugin_environment(access: Access) -> dict[str, str]:

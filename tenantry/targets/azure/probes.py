@@ -8,6 +8,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from tenantry.targets.azure.proxies import proxies
+
 __all__ = ["status_of"]
 
 
@@ -22,8 +24,7 @@ def status_of(url: str, *, timeout_seconds: float, ca_file: Path | None) -> int 
     """
     context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     handlers: list[urllib.request.BaseHandler] = [urllib.request.HTTPSHandler(context=context)]
-    if ca_file:
-        handlers.append(urllib.request.ProxyHandler({}))
+    handlers.append(urllib.request.ProxyHandler({} if ca_file else proxies()))
     request = urllib.request.Request(url, headers={"User-Agent": "tenantry"})  # noqa: S310 - https
     try:
         with urllib.request.build_opener(*handlers).open(request, timeout=timeout_seconds) as answer:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from requests.utils import get_environ_proxies, select_proxy
 
 from tenantry.errors import SpecError, UnavailableError
 from tenantry.model.spec import CloudName, CredentialKind
@@ -75,7 +76,8 @@ def test_a_secret_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
         plugin_environment(_access(CredentialKind.SECRET, client_secret_file=tmp_path / "none"))
 
 
-_OUT = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+_PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
+_OUT = (*_PROXIES, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 @pytest.fixture
@@ -102,6 +104,47 @@ def test_the_engine_gets_out_as_our_own_requests_do(outside: pytest.MonkeyPatch)
         "NO_PROXY": "localhost,.example.org",
         "SSL_CERT_FILE": "/etc/ssl/ours.pem",
     }
+
+
+_A, _B = "http://a.example.org:1", "http://b.example.org:2"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"ALL_PROXY": _A},
+        {"all_proxy": _A, "ALL_PROXY": _B},
+        {"all_proxy": "", "ALL_PROXY": _B},
+        {"ALL_PROXY": _A, "https_proxy": _B},
+        {"ALL_PROXY": _A, "https_proxy": "", "HTTPS_PROXY": _B},
+        {"HTTPS_PROXY": _A, "HTTP_PROXY": _B},
+        {"ALL_PROXY": _A, "HTTP_PROXY": _B, "NO_PROXY": ".azure.com"},
+        {"HTTPS_PROXY": _A, "no_proxy": "", "NO_PROXY": "management.azure.com"},
+        {"HTTPS_PROXY": _A, "no_proxy": "example.org", "NO_PROXY": "management.azure.com"},
+    ],
+    ids=repr,
+)
+def test_the_engine_takes_the_proxy_that_our_own_requests_take(
+    outside: pytest.MonkeyPatch, told: dict[str, str]
+) -> None:
+    for name, value in told.items():
+        outside.setenv(name, value)
+    urls = ("https://management.azure.com/x", "http://elsewhere.azure.com/", "https://example.org/")
+    ours = [select_proxy(url, get_environ_proxies(url)) for url in urls]
+    engines = network_environment(_access(CredentialKind.MANAGED_IDENTITY))
+    assert not set(map(str.lower, engines)) & {"all_proxy"}  # it would not look at that one
+    for name in (*_PROXIES, *map(str.lower, _PROXIES)):
+        outside.delenv(name, raising=False)
+    for name, value in engines.items():
+        outside.setenv(name, value)
+    assert [select_proxy(url, get_environ_proxies(url)) for url in urls] == ours
+
+
+def test_a_proxy_for_all_that_is_none_of_http_is_named_as_it_is_set(outside: pytest.MonkeyPatch) -> None:
+    outside.setenv("all_proxy", "socks5://proxy.example.org:1080")
+    with pytest.raises(SpecError, match="ALL_PROXY") as refused:
+        network_environment(_access(CredentialKind.MANAGED_IDENTITY))
+    assert "SOCKS" in refused.value.hint
 
 
 def test_authorities_in_a_folder_are_told_as_a_folder(outside: pytest.MonkeyPatch, tmp_path: Path) -> None:
