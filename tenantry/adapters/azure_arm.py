@@ -31,8 +31,6 @@ __all__ = ["Arm"]
 _ACCEPTED = frozenset({200, 201, 202, 204})
 _ON_THE_WAY = frozenset({407, 511})  # a proxy, or a network's sign-in page, as redirections are: not Azure
 _BUSY_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # seconds, where the service names none
-_THROTTLED_PAUSE = 5.0  # seconds, where the service names none
-_THROTTLED_SECONDS = 5 * 60.0  # of pauses: looks at a hundred instances, at 25 reads a second
 _POLL_SECONDS = 2.0  # where Azure names no other
 _PATIENCE_SECONDS = 60 * 60.0
 _SIGHT_SECONDS = 10 * 60.0  # until every region of Resource Manager has heard of what was written
@@ -98,8 +96,8 @@ class Arm:
     ) -> Answer:
         """Send one request; return the answer, whatever its status.
 
-        What passes is waited for: a busy or broken service, more requests than it takes at a time,
-        another operation on the resource, a token that was ended before its time.
+        What passes is waited for: a busy or broken service, another operation on the
+        resource, a token that was ended before its time.
 
         Args:
             method: of HTTP.
@@ -117,9 +115,7 @@ class Arm:
         url = self._url(path, version=version, query=query or {})
 
         def send() -> Answer:
-            return self._admitted(
-                lambda: self._sent(method, url, body=body, content=content, headers=dict(headers or {}))
-            )
+            return self._sent(method, url, body=body, content=content, headers=dict(headers or {}))
 
         credential = self._credential
         age = credential.age if isinstance(credential, Renewable) else 0
@@ -131,20 +127,6 @@ class Arm:
             if not answer.is_busy:
                 break
             self._sleep(_seconds(answer.headers.get("retry-after", ""), pause))
-            answer = send()
-        return answer
-
-    def _admitted(self, send: Callable[[], Answer]) -> Answer:
-        """Send until the service takes it: it refuses what exceeds its limits, and others share these."""
-        began, waited = time.monotonic(), 0.0
-        answer = send()
-        while answer.status == 429:  # noqa: PLR2004
-            pause = max(1.0, _seconds(answer.headers.get("retry-after", ""), _THROTTLED_PAUSE))
-            # The pipeline waits a few times itself.
-            waited = max(waited, time.monotonic() - began) + pause
-            if waited > _THROTTLED_SECONDS:
-                break
-            self._sleep(pause)
             answer = send()
         return answer
 

@@ -21,7 +21,6 @@ _NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "slow": ("seconds",),
     "pace": ("scale",),
     "lag": ("seconds",),
-    "limits": ("scale",),
     "stuck": ("type",),
     "expire": (),
     "capacity": ("region",),
@@ -35,7 +34,7 @@ _NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "clear": (),
 }
 _MOST: Final = 10**6  # of requests or cores
-_UNMATCHED: Final = frozenset({"time", "expire", "limits", "quota", "disk", "disabled", "list", "clear"})
+_UNMATCHED: Final = frozenset({"time", "expire", "quota", "disk", "disabled", "list", "clear"})
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _MOST_DAYS: Final = 36_500  # a move of the clock
 
@@ -85,7 +84,7 @@ def _fault_values(kind: str, told: Mapping[str, str]) -> dict[str, Any]:
             found["value"] = str(_number(told["status"], least=500, most=599))
         case "slow" | "lag":
             found["value"] = str(_seconds(told["seconds"], most_days=1))
-        case "pace" | "limits":
+        case "pace":
             found["value"] = str(_number(told["scale"], least=1))
         case "stuck" | "policy":
             found["value"] = told["type"]

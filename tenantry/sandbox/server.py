@@ -21,7 +21,6 @@ from tenantry.sandbox.control import Control
 from tenantry.sandbox.faults import Faults
 from tenantry.sandbox.graph import Graph
 from tenantry.sandbox.kinds import ArmFault, Handler
-from tenantry.sandbox.limits import Limits
 from tenantry.sandbox.login import Login
 
 __all__ = ["Server"]
@@ -36,7 +35,6 @@ class Server:
         self.arm = ResourceManager(cloud, faults)
         self._cloud = cloud
         self._faults = faults
-        self._limits = Limits(faults, principal=cloud.identity.object_id)
         end = cloud.suffix
         self._control = f"control.{end}"
         # Requests since the start by who answered: management, login; others are vaults and sites.
@@ -67,8 +65,6 @@ class Server:
         self._requests[host.partition(".")[0] if host in self._handlers else "others"] += 1
         type_ = _type_of(request.url.path) if host.startswith("management.") else host
         storm = self._faults.storm(request.method, type_)
-        if storm is None and host.startswith("management."):
-            storm = self._limits.refusal(request.method, request.url.path)
         if storm is not None:
             await self._finish(storm, request)(scope, receive, send)
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -45,15 +44,6 @@ def test_one_that_does_not_end_is_told(sandbox: Sandbox, rules: str) -> None:
     with pytest.raises(FailedError) as told:
         sandbox.arm(sleep=lambda _: None).put(rules, _NETWORK, {"location": "westeurope"})
     assert told.value.code == "another-operation-in-progress"
-
-
-def test_what_exceeds_the_limits_of_a_subscription_waits_its_turn(sandbox: Sandbox, rules: str) -> None:
-    group = rules.partition("/providers/")[0]
-    arm = sandbox.arm(retries=5)  # as the product has it: of these, three are for what is throttled
-    sandbox.faults("limits", "5")  # 50 at once, 5 a second from then on
-    with ThreadPoolExecutor(40) as pool:
-        found = list(pool.map(lambda _: arm.get(group, GROUPS), range(90)))
-    assert [one["id"] for one in found if one] == [group] * 90
 
 
 def test_a_token_that_was_ended_early_is_renewed(sandbox: Sandbox) -> None:

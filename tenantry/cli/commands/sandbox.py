@@ -116,7 +116,6 @@ def faults(
     lose N               do what N requests ask, then drop the connection
     slow SECONDS         long-running operations last so long
     pace SCALE           writes take as long as on Azure, divided by this
-    limits SCALE         a subscription takes as many requests as on Azure, divided by this
     lag SECONDS          reads, roles and the directory are so far behind what was written
     stuck TYPE           operations on this type do not end
     expire               tokens that were given so far end now

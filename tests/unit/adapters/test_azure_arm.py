@@ -142,34 +142,3 @@ def test_who_is_not_there_is_told_as_out_of_reach(arm: Arm, server: Server) -> N
     away = Arm("https://127.0.0.1:1", credential=_Login(), scope="x", ca_file=server.ca_file, retries=0)
     with closing(away):
         assert _told(lambda: away.get(_PATH, _VERSION)).code == "cloud-unreachable"
-
-
-def _arm(server: Server, sleep: Callable[[float], None]) -> Arm:
-    return Arm(server.url, credential=_Login(), scope="x", ca_file=server.ca_file, retries=0, sleep=sleep)
-
-
-@pytest.mark.parametrize(("told", "pause"), [({"Retry-After": "17"}, 17.0), ({}, 5.0)])
-def test_who_asks_too_much_waits_as_long_as_he_is_told_and_asks_again(
-    server: Server, told: dict[str, str], pause: float
-) -> None:
-    waited: list[float] = []
-
-    def sleep(seconds: float) -> None:
-        waited.append(seconds)
-        if len(waited) == 8:
-            server.answer(200, _JSON, '{"id": "x"}')
-
-    server.answer(429, _JSON, '{"error": {"code": "SubscriptionRequestsThrottled"}}', **told)
-    with closing(_arm(server, sleep)) as arm:
-        assert arm.get(_PATH, _VERSION) == {"id": "x"}
-    assert waited == [pause] * 8
-
-
-def test_who_is_never_let_in_is_told_so_after_five_minutes(server: Server) -> None:
-    waited: list[float] = []
-    throttled = '{"error": {"code": "SubscriptionRequestsThrottled", "message": "Too many."}}'
-    server.answer(429, _JSON, throttled, **{"Retry-After": "10"})
-    with closing(_arm(server, waited.append)) as arm:
-        error = _told(lambda: arm.get(_PATH, _VERSION))
-    assert (type(error), error.code) == (UnavailableError, "subscription-requests-throttled")
-    assert 250 < sum(waited) <= 300
