@@ -89,6 +89,9 @@ _STYLES: Mapping[str, Style] = {
     "Microsoft.OperationalInsights/workspaces": Style(
         put=Way.BOTH, delete=Way.LOCATION, tracked=True, etag=True
     ),
+    "Microsoft.OperationalInsights/workspaces/tables": Style(
+        put=Way.STATUS, delete=Way.BOTH, accepted=True, state=False
+    ),
     "Microsoft.Insights/components": Style(tracked=True, created=200),
     "Microsoft.Insights/webtests": Style(tracked=True, created=200),
     "Microsoft.Insights/actionGroups": _ALERT,

@@ -184,8 +184,40 @@ def test_rows_are_kept_for_their_days_and_leave_no_bytes(logs: _Logs) -> None:
     logs.track(_message(key, marker))
     assert _found_in_files(logs, marker)
     logs.faults("time", "+31d")
+    kept = [one["Message"] for one in logs.ask(workspace, "AppTraces", None)]
+    assert kept == [marker], "Application Insights' own: 90 days, whatever the workspace says"
+    logs.faults("time", "+60d")
     assert logs.ask(workspace, "AppTraces", None) == []
     assert not _found_in_files(logs, marker)
+
+
+def test_a_table_keeps_its_rows_for_days_of_its_own(logs: _Logs) -> None:
+    workspace = logs.workspace(retentionInDays=60)
+    key = logs.component(workspace)["properties"]["InstrumentationKey"]
+    short, archived = (f"marker-{uuid.uuid4().hex}" for _ in range(2))
+    for table, days, whole in (("AppTraces", 7, 7), ("AppEvents", 7, 60)):
+        asked = {"properties": {"retentionInDays": days, "totalRetentionInDays": whole}}
+        logs.arm.patch(f"{workspace['id']}/tables/{table}", "2023-09-01", asked)
+    logs.track(_message(key, short), _event(key, archived))
+    logs.faults("time", "+6d")
+    assert [one["Message"] for one in logs.ask(workspace, "AppTraces", None)] == [short]
+    assert [one["Name"] for one in logs.ask(workspace, "AppEvents", None)] == [archived]
+    logs.faults("time", "+2d")
+    assert logs.ask(workspace, "AppTraces", None) == []
+    assert not _found_in_files(logs, short)
+    assert logs.ask(workspace, "AppEvents", None) == [], "in the archive no query finds it"
+    assert _found_in_files(logs, archived)
+    logs.faults("time", "+53d")
+    assert not _found_in_files(logs, archived)
+
+
+def test_a_recovered_workspace_has_the_days_of_its_tables_again(logs: _Logs) -> None:
+    workspace = logs.workspace()
+    table = f"{workspace['id']}/tables/AppTraces"
+    logs.arm.patch(table, "2023-09-01", {"properties": {"retentionInDays": 7}})
+    logs.arm.delete(workspace["id"], "2025-02-01")
+    logs.put(workspace["id"], "2025-02-01", {"location": REGION})
+    assert (logs.arm.get(table, "2023-09-01") or {})["properties"]["retentionInDays"] == 7
 
 
 def test_a_deleted_workspace_has_its_rows_again_until_its_days_are_over(logs: _Logs) -> None:
@@ -244,6 +276,11 @@ def _message(key: str, text: str) -> dict[str, Any]:
         "tags": {"ai.cloud.role": "tests"},
         "data": {"baseType": "MessageData", "baseData": {"ver": 2, "message": text, "severityLevel": 1}},
     }
+
+
+def _event(key: str, name: str) -> dict[str, Any]:
+    data = {"baseType": "EventData", "baseData": {"ver": 2, "name": name}}
+    return {**_message(key, ""), "name": "Microsoft.ApplicationInsights.Event", "data": data}
 
 
 def _found_in_files(logs: _Logs, text: str) -> int:

@@ -85,10 +85,12 @@ class Fleet:
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def deployed(
-        self, name: str, *, profile: str = "registrations", subscription: str = ""
+        self, name: str, *, profile: str = "registrations", subscription: str = "", more: str = ""
     ) -> dict[str, Any]:
-        """Write a spec and deploy it; return its row."""
+        """Write a spec, with more lines, and deploy it; return its row."""
         self.new(name, profile=profile)
+        with (self.workspace / "instances" / f"{name}.yaml").open("a", encoding="utf-8") as spec:
+            spec.write(more)
         if subscription:
             self.live_in(name, subscription)
         answer = self.run("instance", "deploy", name, "--reason", "a test")

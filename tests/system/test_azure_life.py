@@ -15,19 +15,21 @@ import pytest
 
 from tenantry.errors import TenantryError
 from tenantry.model.azure_types import TYPES
+from tenantry.targets.azure import retention
 from tenantry.targets.azure.asset_types import ASSET_TYPES, Listed
 from tenantry.targets.azure.database import Door
 from tests.support.azure_fleet import REGION, TENANTRY, Fleet
 from tests.support.sandbox import files_below
 
 _VAULTS, _LOCKS = "2024-11-01", "2020-05-01"
+_LOG_DAYS = 30  # less than Azure keeps requests and exceptions by itself
 _UPLOAD = "Marker Upload of zambia"
 
 
 @pytest.fixture(scope="module")
 def kenya(fleet: Fleet) -> dict[str, Any]:
     """An instance that is deployed, for tests that leave it as it was."""
-    return fleet.deployed("kenya")
+    return fleet.deployed("kenya", more=f"logs: {{retention_days: {_LOG_DAYS}}}\n")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +144,21 @@ def test_nothing_is_opened_and_no_lock_lifted_where_somebody_else_locked_the_ser
         arm.delete(lock, _LOCKS)
 
 
+def test_requests_and_exceptions_are_kept_as_long_as_the_spec_says(
+    fleet: Fleet, kenya: dict[str, Any]
+) -> None:
+    assert kenya["health"] == "healthy"
+    arm, version = fleet.sandbox.arm(), "2023-09-01"
+    for table in retention.TABLES:
+        told = (arm.get(f"{_workspace(fleet)}/tables/{table}", version) or {})["properties"]
+        assert (told["retentionInDays"], told["totalRetentionInDays"]) == (_LOG_DAYS, _LOG_DAYS), table
+
+
+def _workspace(fleet: Fleet) -> str:
+    made = fleet.made("kenya").items()
+    return next(one for one, token in made if token.endswith("operationalinsights:Workspace"))
+
+
 def test_what_was_changed_or_deleted_by_hand_is_drift_until_the_next_deploy(
     fleet: Fleet, kenya: dict[str, Any]
 ) -> None:
@@ -153,9 +170,12 @@ def test_what_was_changed_or_deleted_by_hand_is_drift_until_the_next_deploy(
     arm.put(vault, _VAULTS, {**found, "tags": {**found["tags"], "by": "hand"}})
     rule = next(one for one, token in fleet.made("kenya").items() if token.endswith(":MetricAlert"))
     arm.delete(rule, "2018-03-01")
+    table = f"{_workspace(fleet)}/tables/AppRequests"
+    arm.patch(table, "2023-09-01", {"properties": {"totalRetentionInDays": 730}})
     drifted = fleet.run("instance", "drift", "kenya", expect=1)["data"]["changes"]
-    assert {(one["kind"], one["name"]) for one in drifted} >= {("update", "secrets-vault")}
-    assert sorted(one["kind"] for one in drifted) == ["delete", "update"]
+    by_hand = {("update", "secrets-vault"), ("update", "AppRequests")}
+    assert {(one["kind"], one["name"]) for one in drifted} >= by_hand
+    assert sorted(one["kind"] for one in drifted) == ["delete", "update", "update"]
     assert fleet.condition("kenya", "NoDrift", expect=1)["status"] == "False"
     fleet.run("instance", "deploy", "kenya", "--reason", "undo")
     assert fleet.run("instance", "drift", "kenya")["data"]["changes"] == []

@@ -13,6 +13,7 @@ from tenantry.sandbox.types import (
     monitor,
     network,
     workspace,
+    workspace_tables,
 )
 
 __all__ = ["kinds"]
@@ -38,6 +39,7 @@ def kinds(who: Identity) -> list[Kind]:
         dns.ZoneLinks(),
         dns.Records(),
         workspace.Workspaces(),
+        workspace_tables.Tables(),
         monitor.Components(),
         monitor.WebTests(),
         monitor.ActionGroups(),

@@ -54,6 +54,8 @@ class Workspaces(Kind):
         kept = self._kept(cloud, new.id)
         if kept is not None:
             before = kept["body"]["properties"]
+            for body in kept.get("tables") or []:
+                cloud.save(Resource(body["id"], f"{self.type}/tables", body["name"], "", body))
             cloud.remember(_DELETED + ids.key(new.id), None)
         now = iso(cloud.now())
         properties = new.properties
@@ -76,7 +78,12 @@ class Workspaces(Kind):
 
     def delete(self, cloud: Cloud, resource: Resource) -> None:
         """Keep it for 14 days, its rows too."""
-        note = {"body": resource.body, "location": resource.location, "until": iso(cloud.now() + _KEPT)}
+        note = {
+            "body": resource.body,
+            "tables": [one.body for one in cloud.children(resource.id, f"{self.type}/tables")],
+            "location": resource.location,
+            "until": iso(cloud.now() + _KEPT),
+        }
         cloud.remember(_DELETED + ids.key(resource.id), note)
 
     def action(

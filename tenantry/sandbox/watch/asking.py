@@ -24,6 +24,7 @@ def ask(
     if columns is None:
         raise QueryFault("SEM0100", f"Failed to resolve table or column expression named '{query.table}'")
     customer = str(workspace.properties.get("customerId"))
+    start = max(start, logs.oldest(workspace, query.table, now))
     rows = [_typed(row, columns) for row in logs.file(customer).read(query.table, start, end)]
     return query.run(Frame(columns, rows), now)
 

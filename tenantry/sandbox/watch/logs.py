@@ -11,12 +11,12 @@ from typing import Any
 from tenantry.sandbox import ids
 from tenantry.sandbox.kinds import Cloud, Resource
 from tenantry.sandbox.parts.notes import iso, segment
+from tenantry.sandbox.types.workspace_tables import WORKSPACE, retention
 from tenantry.sandbox.watch.rows import RowFile
 from tenantry.sandbox.watch.tables import DIAGNOSTICS, table_of
 
 __all__ = ["WORKSPACE", "Logs"]
 
-WORKSPACE = "Microsoft.OperationalInsights/workspaces"
 _SETTINGS = "Microsoft.Insights/diagnosticSettings"
 _AUDIT = frozenset({"AuditEvent"})  # categories that the group "audit" means
 
@@ -86,12 +86,21 @@ class Logs:
         self.file(customer).erase()
 
     def keep_to_retention(self) -> None:
-        """Erase what workspaces keep no longer."""
+        """Erase what the tables of workspaces keep no longer."""
+        now = self._cloud.now()
         for workspace in self._cloud.children("", WORKSPACE):
-            days = int(workspace.properties.get("retentionInDays") or 30)
-            customer = workspace.properties.get("customerId")
-            if customer and days > 0:
-                self.file(str(customer)).drop_before(self._cloud.now() - timedelta(days=days))
+            customer = str(workspace.properties.get("customerId") or "")
+            if not customer:
+                continue  # it is being made
+            rows = self.file(customer)
+            for table in rows.tables():
+                _, days = retention(self._cloud, workspace, table)
+                rows.drop_before(table, now - timedelta(days=days))
+
+    def oldest(self, workspace: Resource, table: str, now: datetime) -> datetime:
+        """Return from which moment on a table's rows can be asked for."""
+        shown, _ = retention(self._cloud, workspace, table)
+        return now - timedelta(days=shown)
 
     def close(self) -> None:
         """Close every file."""

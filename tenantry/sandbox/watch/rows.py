@@ -54,12 +54,17 @@ class RowFile:
             )
         return [json.loads(one[0]) for one in found]
 
-    def drop_before(self, moment: datetime) -> None:
-        """Erase what is older."""
+    def tables(self) -> list[str]:
+        """Return the tables that have rows."""
         with self._lock:
             if self._connection is None and not self._file.exists():
-                return
-            self._opened().execute("DELETE FROM rows WHERE at < ?", (moment.timestamp(),))
+                return []
+            return [one[0] for one in self._opened().execute("SELECT DISTINCT name FROM rows").fetchall()]
+
+    def drop_before(self, table: str, moment: datetime) -> None:
+        """Erase what is older in a table."""
+        with self._lock:
+            self._opened().execute("DELETE FROM rows WHERE name = ? AND at < ?", (table, moment.timestamp()))
 
     def erase(self) -> None:
         """Erase the file."""

@@ -13,11 +13,20 @@ from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import resource_id
 from tenantry.model.profile import Service
 from tenantry.ports import Event, Lease, OnEvent
-from tenantry.targets.azure import database, package, patience, tasks, values, way_in
+from tenantry.targets.azure import database, package, patience, retention, tasks, values, way_in
 from tenantry.targets.azure.clients import Clients
 from tenantry.targets.host.environment import environment
 
-__all__ = ["door", "enters", "facts", "finish", "log_lines", "server_id", "variables"]
+__all__ = [
+    "door",
+    "enters",
+    "facts",
+    "finish",
+    "log_lines",
+    "server_id",
+    "variables",
+    "workspace_id",
+]
 
 
 def finish(
@@ -28,7 +37,15 @@ def finish(
     lease: Lease,
     on_event: OnEvent,
 ) -> None:
-    """Prepare the database over the private way in, run what runs once, and send the package."""
+    """Have the logs kept as long as asked, prepare the database, run what runs once, send the package."""
+    if not _is_mere_switch(lease):
+        retention.hold(
+            clients.arm,
+            workspace_id(props.subscription_id, props.names),
+            props.log_retention_days,
+            lease=lease,
+            on_event=on_event,
+        )
     if enters(props, lease):
         entrance = door(clients, props)
         server = server_id(props.subscription_id, props.names)
@@ -45,7 +62,11 @@ def finish(
 
 def enters(props: AzureProps, lease: Lease) -> bool:
     """Say whether the database must be looked at; a mere stop or start leaves it alone."""
-    return props.needs(Service.DATABASE) and lease.operation.kind not in {"suspend", "resume"}
+    return props.needs(Service.DATABASE) and not _is_mere_switch(lease)
+
+
+def _is_mere_switch(lease: Lease) -> bool:
+    return lease.operation.kind in {"suspend", "resume"}
 
 
 def facts(props: AzureProps, clients: Clients) -> Mapping[str, str]:
@@ -98,6 +119,13 @@ def server_id(subscription_id: str, names: AzureNames) -> str:
     """Return the id of the database server."""
     inputs = {"resourceGroupName": names.resource_group, "serverName": names.server}
     token = "azure-native:dbforpostgresql:Server"  # noqa: S105 - a type's token
+    return resource_id(token, inputs, subscription_id)
+
+
+def workspace_id(subscription_id: str, names: AzureNames) -> str:
+    """Return the id of the workspace of the logs."""
+    inputs = {"resourceGroupName": names.resource_group, "workspaceName": names.workspace}
+    token = "azure-native:operationalinsights:Workspace"  # noqa: S105 - a type's token
     return resource_id(token, inputs, subscription_id)
 
 

@@ -40,6 +40,7 @@ from tenantry.targets.azure import (
     preflight,
     quotas,
     residues,
+    retention,
     unmade,
     values,
     way_in,
@@ -171,7 +172,12 @@ class AzureTarget:
                 on_event=on_event,
                 refresh=not new,
             )
-        return _real(changes)
+        days, workspace = props.log_retention_days, deploying.workspace_id(props.subscription_id, props.names)
+        arm = self.clients(request.instance).arm
+        return [
+            *_real(changes),
+            *(retention.planned(days) if new else retention.differing(arm, workspace, days)),
+        ]
 
     def apply(self, request: Request, lease: Lease, on_event: OnEvent) -> Mapping[str, str]:
         """Make the instance what the spec asks for; return observed facts."""
@@ -235,6 +241,9 @@ class AzureTarget:
                 passphrase=self.engines.passphrase(request.instance),
                 on_event=on_event,
             )
+        arm = self.clients(request.instance).arm
+        for one in self._resources(request.instance, "operationalinsights:Workspace"):
+            changes += retention.differing(arm, one.id, int(one.inputs["retentionInDays"]))
         return [one for one in _real(changes) if not host_name.is_renewal(one)]
 
     def probe(self, request: Request) -> Sequence[Condition]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tenantry.model.azure_types import TYPES
 from tenantry.model.residency import AzurePlacement
 from tenantry.sandbox.native.provider import serve
 from tenantry.stacks.instance import azure_program
+from tenantry.targets.azure import retention
 from tests.azure import arm_types
 from tests.azure.recording import example_props, token_of
 from tests.support.sandbox import Sandbox, running_sandbox
@@ -98,6 +100,30 @@ def test_every_answer_is_one_that_microsofts_own_types_have(answers: dict[str, d
         if (faults := arm_types.faults(token_of(identity), body, answer=True))
     }
     assert wrong == {}
+
+
+def test_what_a_table_of_logs_is_told_and_tells_is_what_microsofts_own_types_have(
+    sandbox: Sandbox, answers: dict[str, dict[str, Any]]
+) -> None:
+    """No resource of the program: a deploy changes it when the engine has ended."""
+    token = "azure-native:operationalinsights:Table"
+    workspace = next(one for one in answers if token_of(one).endswith("operationalinsights:Workspace"))
+    arm, sent = sandbox.arm(), list[Any]()
+    patch = arm.patch
+
+    def noted(path: str, version: str, body: Any) -> dict[str, Any]:
+        sent.append(body)
+        return patch(path, version, body)
+
+    lease: Any = SimpleNamespace(intent=lambda _: None)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(arm, "patch", noted)
+        retention.hold(arm, workspace, 30, lease=lease, on_event=lambda _: None)
+    assert len(sent) == len(retention.TABLES)
+    assert [arm_types.faults(token, one) for one in sent if arm_types.faults(token, one)] == []
+    listed = arm.list(f"{workspace}/tables", TYPES[token_of(workspace)].version)
+    assert {one["name"] for one in listed} > set(retention.TABLES)
+    assert [faults for one in listed if (faults := arm_types.faults(token, one, answer=True))] == []
 
 
 def test_every_answer_says_what_it_is(answers: dict[str, dict[str, Any]]) -> None:

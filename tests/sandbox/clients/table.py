@@ -145,6 +145,9 @@ _links = _client(_DNS, "virtual_network_links", f"{_HERE}::test_a_zone_and_its_l
 _workspaces = _client(
     "azure.mgmt.loganalytics.LogAnalyticsManagementClient", "workspaces", f"{_HERE}::test_a_workspace"
 )
+_tables = _client(
+    "azure.mgmt.loganalytics.LogAnalyticsManagementClient", "tables", f"{_HERE}::test_tables_of_a_workspace"
+)
 _components = _client(_INSIGHTS, "components", f"{_WATCH}::test_a_component")
 _tests = _client(_INSIGHTS, "web_tests", f"{_WATCH}::test_a_web_test")
 _action_groups = _client(_MONITOR, "action_groups", f"{_WATCH}::test_an_action_group")
@@ -192,10 +195,11 @@ _static = _client(
     _WEB, "", "test_static_site_clients.py::test_a_new_one_is_read_listed_and_waits_for_content"
 )
 
-# Types that no instance consists of, and that operations on one make for a while or ask for.
+# Types that no instance consists of, and that operations on one make for a while, ask for or change.
 BESIDE: Final = (
     "Microsoft.DBforPostgreSQL/flexibleServers/firewallRules",
     "Microsoft.DBforPostgreSQL/flexibleServers/backups",
+    "Microsoft.OperationalInsights/workspaces/tables",
 )
 # Types that the sandbox has and nothing of ours makes or asks for.
 ASIDE: Final[Mapping[str, str]] = {
@@ -264,6 +268,12 @@ TABLE: Final[Mapping[str, Row]] = {
             "delete": "monitor log-analytics workspace delete",
             "list_deleted": "monitor log-analytics workspace list-deleted-workspaces",
         },
+    ),
+    "Microsoft.OperationalInsights/workspaces/tables": _usual(
+        _tables,
+        list=_tables("list_by_workspace"),
+        update=_tables("begin_update"),
+        delete=Never("Azure's own tables, and there are no others here, go with their workspace"),
     ),
     "Microsoft.Insights/components": _at_once(_components, update=_components("update_tags")),
     "Microsoft.Insights/webtests": _at_once(_tests, update=_tests("update_tags")),

@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from tests.sandbox.clients.conftest import Ground
 
@@ -196,6 +196,43 @@ def test_a_workspace(ground: Ground) -> None:
     assert again.customer_id == made.customer_id
     workspaces.begin_delete(*where, force=True).result()
     assert where[1] not in names(deleted.list())
+
+
+def test_tables_of_a_workspace(ground: Ground) -> None:
+    client = ground.client("azure.mgmt.loganalytics.LogAnalyticsManagementClient")
+    workspaces, tables = client.workspaces, client.tables
+    workspace = (ground.group, ground.name("log"))
+    body = {"location": ground.region, "properties": {"retentionInDays": 30}}
+    workspaces.begin_create_or_update(*workspace, body).result()
+
+    def kept(name: str) -> tuple[int, int, int, bool]:
+        told = tables.get(*workspace, name)
+        archived = told.archive_retention_in_days
+        return (
+            told.retention_in_days,
+            told.total_retention_in_days,
+            archived,
+            told.retention_in_days_as_default,
+        )
+
+    assert kept("AppTraces") == (90, 90, 0, True), "Azure's default below 90 days"
+    assert kept("AzureDiagnostics") == (30, 30, 0, True)
+    workspaces.update(*workspace, {"properties": {"retentionInDays": 120}})
+    assert kept("AppTraces") == kept("AzureDiagnostics") == (120, 120, 0, True)
+    days = {"properties": {"retentionInDays": 14, "totalRetentionInDays": 60}}
+    assert tables.begin_update(*workspace, "AppTraces", days).result().retention_in_days == 14
+    assert kept("AppTraces") == (14, 60, 46, False)
+    again = {"properties": {"retentionInDays": 7}}  # a PUT says all: what it leaves out is the default again
+    assert tables.begin_create_or_update(*workspace, "AppTraces", again).result().total_retention_in_days == 7
+    back = {"properties": {"retentionInDays": -1}}
+    assert tables.begin_update(*workspace, "AppTraces", back).result().retention_in_days == 120
+    assert {"AppTraces", "AppMetrics", "Usage"} <= set(names(tables.list_by_workspace(*workspace)))
+    assert tables.get(*workspace, "AppTraces").schema.table_type == "Microsoft"
+    for name, wrong in (("AppTraces", 3), ("AppTraces", 731), ("AppTracks", 30)):
+        with pytest.raises(HttpResponseError):
+            tables.begin_update(*workspace, name, {"properties": {"retentionInDays": wrong}}).result()
+    with pytest.raises(HttpResponseError):
+        tables.begin_delete(*workspace, "AppTraces").result()
 
 
 def test_a_budget(ground: Ground) -> None:
