@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -18,9 +19,11 @@ from typing import Any
 
 from tenantry.cli.dns_requests import dns_request
 from tenantry.cli.fault_requests import fault_request
+from tenantry.cli.render.progress import Progress
 from tenantry.cli.resetting import Part, erased, is_confirmed, shown
 from tenantry.cli.wiring import Wiring, endpoints, trusting
 from tenantry.errors import FailedError, SpecError, UnavailableError, UsageError
+from tenantry.ports import Event
 from tenantry.result import Outcome, Result
 from tenantry.sandbox.hosts import HostsFile
 from tenantry.sandbox.parts.processes import end_group, recorded, running_module, write_record
@@ -30,6 +33,9 @@ __all__ = ["dns", "faults", "reset", "spans", "started", "status", "stopped"]
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0
+_ANSWER_SECONDS = 120.0
+_SWEEP_SECONDS = 1800.0  # to erase what a hundred instances left takes a minute, on a busy machine more
+_TELL_AFTER_SECONDS, _TELL_EVERY_SECONDS = 2.0, 10.0
 _SERVER = "tenantry.sandbox.serve"
 _TOLD = (
     "arm",
@@ -85,7 +91,9 @@ def reset(workspace: Path | None, *, confirm: str) -> Result:
 def faults(workspace: Path | None, kind: str, values: Sequence[str], *, match: str) -> Result:
     """Set, list or clear faults, or move the clock."""
     path, request = fault_request(kind, values, match=match)
-    return Result(command=f"sandbox faults {kind}", data=_asked(workspace, path, request), outcome=Outcome.OK)
+    with _told("the sandbox still does what is due by then"):
+        data = _asked(workspace, path, request)
+    return Result(command=f"sandbox faults {kind}", data=data, outcome=Outcome.OK)
 
 
 def dns(workspace: Path | None, action: str, values: Sequence[str]) -> Result:
@@ -140,6 +148,27 @@ def _own_files(places: Places) -> Iterator[None]:
             hint=BROKEN if spoiled else "see that it can be read and written, then run the command again",
             code="sandbox-broken",
         ) from error
+
+
+@contextmanager
+def _told(text: str) -> Iterator[None]:
+    """Tell what the sandbox is at while the block lasts, once it has lasted for long."""
+    done = threading.Event()
+    with Progress() as progress:
+
+        def tell() -> None:
+            wait = _TELL_AFTER_SECONDS
+            while not done.wait(wait):
+                progress(Event(text=text))
+                wait = _TELL_EVERY_SECONDS
+
+        teller = threading.Thread(target=tell, daemon=True)
+        teller.start()
+        try:
+            yield
+        finally:
+            done.set()
+            teller.join()
 
 
 @contextmanager
@@ -265,8 +294,9 @@ def _ask(identity: Identity, places: Places, path: str, body: dict[str, Any]) ->
     """Ask the running sandbox; its name need not be known to the machine."""
     context = trusting(places.authority / "ca.pem")
     host = f"control.{identity.suffix}"
+    patience = _SWEEP_SECONDS if path == "/time" else _ANSWER_SECONDS
     try:
-        with socket.create_connection((identity.address, identity.port), timeout=120) as plain:
+        with socket.create_connection((identity.address, identity.port), timeout=patience) as plain:
             connection = http.client.HTTPConnection(host)
             connection.sock = context.wrap_socket(plain, server_hostname=host)
             headers = {"Authorization": f"Key {identity.client_secret}", "Content-Type": "application/json"}

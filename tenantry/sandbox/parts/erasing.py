@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 __all__ = ["erase", "overwrite"]
 
 _BLOCK = bytes(1024 * 1024)
+_AT_ONCE = 8
 
 
 def erase(folder: Path) -> None:
@@ -18,12 +20,20 @@ def erase(folder: Path) -> None:
     A rehearsal's promise: whoever searches the disk afterwards finds nothing. It
     is not made for disks that write elsewhere than they are told to.
     """
-    for top, _, files in os.walk(folder):
-        for path in (Path(top) / name for name in files):
-            with contextlib.suppress(FileNotFoundError):  # who works there took it away
-                if path.is_file() and not path.is_symlink():
-                    overwrite(path)
+    # Several at once: a disk that discards what is freed takes two milliseconds for each file.
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        every = [Path(top) / name for top, _, files in os.walk(folder) for name in files]
+        for _ in pool.map(_erase, every):
+            pass
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _erase(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):  # who works there took it away
+        if path.is_file() and not path.is_symlink():
+            overwrite(path)
+    with contextlib.suppress(OSError):  # the folder is removed next
+        path.unlink()
 
 
 def overwrite(path: Path) -> None:
