@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from tenantry.adapters.azure_arm import Arm
+from tenantry.adapters.azure_look import Reads
 from tenantry.model.azure_types import TYPES
 from tenantry.model.regions import Region
 from tenantry.model.residency import AzurePlacement
@@ -68,7 +68,7 @@ class Capabilities:
         return self.lacks(Feature.STANDBY) or beside
 
 
-def ask(arm: Arm, subscription: str, region: Region) -> Capabilities:
+def ask(arm: Reads, subscription: str, region: Region) -> Capabilities:
     """Ask Azure; ``subscription`` is an id as Resource Manager writes it."""
     path = f"{subscription}/providers/Microsoft.DBforPostgreSQL/locations/{region.name}/capabilities"
     listed = arm.list(path, _SERVERS)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tenantry.adapters.azure_arm import Arm
 from tenantry.adapters.azure_credential import Renewable, make_credential, token
+from tenantry.adapters.azure_look import OneLook
 from tenantry.errors import TenantryError, UnavailableError
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ class Clients:
     def arm(self) -> Arm:
         """Resource Manager."""
         return self._client(self.access.cloud.arm, self.access.cloud.arm_scope)
+
+    @cached_property
+    def offers(self) -> OneLook:
+        """What Azure offers the subscription, each asked once in a command: some answers take seconds."""
+        return OneLook(self.arm)
 
     @cached_property
     def logs(self) -> Arm:

@@ -53,7 +53,7 @@ def missing_facts(
     placement = spec.azure or AzurePlacement()
     offered = None
     if Service.DATABASE in services:
-        offered = capabilities.ask(clients.arm, f"/subscriptions/{subscription}", region)
+        offered = capabilities.ask(clients.offers, f"/subscriptions/{subscription}", region)
         facts[values.VERSION] = preflight.newest_postgresql(offered, region)
         if offered.lacks_standby(placement):
             facts[NO_STANDBY] = "yes"

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from tenantry.adapters.azure_arm import Arm
+from tenantry.adapters.azure_look import Reads
 from tenantry.errors import Problem, TenantryError, UnavailableError
 from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES
@@ -48,6 +49,7 @@ def preflight(
     directory_id: str = "",
     more: Sequence[Callable[[], Sequence[Problem]]] = (),
     again: bool = False,
+    offers: Reads | None = None,
 ) -> Sequence[str]:
     """Look at subscription, rights, providers, region, size, quota, names and policies.
 
@@ -63,6 +65,7 @@ def preflight(
         directory_id: that the subscription must belong to; "" where it was looked at before.
         more: further looks.
         again: the same command has looked at providers and region before.
+        offers: reads what PostgreSQL offers there; None: ``arm`` does.
 
     Returns:
         What could not be looked at, for people.
@@ -80,7 +83,7 @@ def preflight(
     if principal is not None:
         looks.append(lambda: missing_rights(arm, subscription, principal))
     if Service.DATABASE in services:
-        looks.append(lambda: _postgresql(arm, subscription, region, wanted))
+        looks.append(lambda: _postgresql(arm, offers or arm, subscription, region, wanted))
     if wanted is not None:
         names = _names(wanted.names, services)
         looks += [partial(_free, arm, subscription, token, name) for token, name in names]
@@ -143,9 +146,11 @@ def _no_region(region: Region, why: str) -> Problem:
     )
 
 
-def _postgresql(arm: Arm, subscription: str, region: Region, wanted: Wanted | None) -> Sequence[Problem]:
+def _postgresql(
+    arm: Arm, offers: Reads, subscription: str, region: Region, wanted: Wanted | None
+) -> Sequence[Problem]:
     """Look whether a region has PostgreSQL; for a new server its size, quota and features, too."""
-    offered = (wanted.offered if wanted else None) or capabilities.ask(arm, subscription, region)
+    offered = (wanted.offered if wanted else None) or capabilities.ask(offers, subscription, region)
     if not offered.versions:
         return [_no_postgresql(region)]
     if wanted is None:

@@ -104,6 +104,7 @@ class AzureTarget:
             principal=clients.principal,
             directory_id=clients.access.directory_id,
             more=self.engines.looks(),
+            offers=clients.offers,
         )
 
     def check_offline(self, spec: InstanceSpec, profile: Profile) -> None:

@@ -81,6 +81,14 @@ def _silent() -> None:
     raise UnavailableError("that list alone does not answer")
 
 
+def test_what_azure_offers_is_asked_once_in_a_command() -> None:
+    clients = _clients("")
+    clients.__dict__["arm"] = arm = _Arm(answers=True)
+    for _ in range(2):
+        clients.offers.get("/subscriptions/s/providers/P/locations/l", "1")
+    assert len(arm.asked) == 1
+
+
 def test_the_time_is_told_by_a_question_that_is_asked_in_any_case() -> None:
     clients = _clients("")
     clients.__dict__["arm"] = arm = _Arm(answers=True)

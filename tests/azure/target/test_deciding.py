@@ -51,7 +51,7 @@ def _decide(
     instance = recorded(name=spec.name, state=State.PROVISIONING, profile=profile.name, facts=facts)
     cloud = dataclasses.replace(CLOUDS[CloudName.PUBLIC], rehearsal=rehearsal)
     access = SimpleNamespace(subscription_id="s", cloud=cloud)
-    clients: Any = SimpleNamespace(arm=azure, access=access)
+    clients: Any = SimpleNamespace(arm=azure, offers=azure, access=access)
     told: list[Event] = []
     request = Request(spec=spec, profile=profile, instance=instance)
     found = missing_facts(clients, request, operation="op", on_event=told.append)

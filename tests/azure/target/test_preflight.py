@@ -170,7 +170,7 @@ def test_what_the_workload_does_not_need_is_not_looked_for(azure: _Azure, region
 
 
 def test_the_newest_version_is_taken(azure: _Azure, region: Region) -> None:
-    offered = capabilities.ask(azure, "/subscriptions/s", region)  # type: ignore[arg-type]
+    offered = capabilities.ask(azure, "/subscriptions/s", region)
     assert newest_postgresql(offered, region) == "17"
 
 
