@@ -20,7 +20,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from tenantry import faults
 from tenantry.adapters.azure_answers import Answer, failure, short, strange, unreachable
-from tenantry.adapters.azure_credential import Renewable, no_token
+from tenantry.adapters.azure_credential import Renewable
+from tenantry.adapters.azure_refusals import no_token
 from tenantry.errors import FailedError, UnavailableError
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Arm:
         self._lock = threading.Lock()
         self._offset: float | None = None  # seconds that the service's clock is ahead of ours
         self._credential = credential
+        self._where = getattr(credential, "where", "")  # the place that names the credential
         self._client = _pipeline(self.base, credential, scope, ca_file=ca_file, retries=retries)
 
     def close(self) -> None:
@@ -144,7 +146,7 @@ class Arm:
         try:
             response = self._client.send_request(request, stream=False)
         except (ClientAuthenticationError, OSError) as error:  # a token file may be gone meanwhile
-            raise no_token(error) from None
+            raise no_token(error, where=self._where) from None
         except AzureError as error:
             raise unreachable(str(urlsplit(url).hostname), error) from None
         if method != "GET":

@@ -7,16 +7,15 @@ observation act as different principals; here the settings name one.
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tenantry.adapters.azure_answers import first_line, unreachable
+from tenantry.adapters.azure_refusals import no_token
 from tenantry.adapters.files import check_private, open_regular
 from tenantry.errors import SpecError, UnavailableError
 from tenantry.model.spec import CredentialKind
@@ -24,7 +23,7 @@ from tenantry.model.spec import CredentialKind
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential
 
-__all__ = ["Renewable", "make_credential", "no_token", "read_secret", "token"]
+__all__ = ["Renewable", "make_credential", "read_secret", "token"]
 
 _MOST_BYTES: Final = 64 * 1024
 
@@ -35,9 +34,10 @@ class Renewable:
     What azure-identity makes keeps a token until shortly before its end, and has no way to drop it.
     """
 
-    def __init__(self, make: Callable[[], TokenCredential]) -> None:
-        """``make`` returns the credential with no token yet."""
+    def __init__(self, make: Callable[[], TokenCredential], *, where: str = "") -> None:
+        """Take what returns the credential with no token yet, and the place that names it, for errors."""
         self._make = make
+        self.where = where
         self._lock = threading.Lock()
         self._current = make()
         self.age = 0  # how often it was renewed
@@ -110,15 +110,20 @@ def make_credential(
                     directory_id, client_id, certificate_data=data, **common
                 )
             except (ValueError, TypeError, UnsupportedAlgorithm):  # its words may hold what the file holds
-                raise file.malformed("no certificate with an unencrypted RSA key, as PEM") from None
+                raise file.malformed(
+                    "no certificate with an unencrypted RSA key, as PEM",
+                    hint="take the password off the key with openssl pkey, and put the certificate beside it",
+                ) from None
         case CredentialKind.WORKLOAD_IDENTITY:
-            # It is read again whenever a token is needed.
-            _File(key="token_file", path=token_file, where=where).text()
-            made = identity.WorkloadIdentityCredential(
-                tenant_id=directory_id, client_id=client_id, token_file_path=str(token_file), **common
-            )
+            proof = _File(key="token_file", path=token_file, where=where)
+            proof.text()
+            # Read again whenever a token is needed, without the end of its line, which no login takes.
+            made = identity.ClientAssertionCredential(directory_id, client_id, proof.text, **common)
         case CredentialKind.MANAGED_IDENTITY:
-            made = identity.ManagedIdentityCredential(client_id=client_id or None)
+            # In a cluster a workload's identity would win, which the engine's plugin does not look for.
+            made = identity.ManagedIdentityCredential(
+                client_id=client_id or None, _exclude_workload_identity_credential=True
+            )
         case CredentialKind.CLI:
             made = identity.AzureCliCredential(tenant_id=directory_id)
     return made
@@ -135,36 +140,7 @@ def token(credential: TokenCredential, scope: str) -> str:
     try:
         return credential.get_token(scope).token
     except (AzureError, OSError) as error:  # a token file may be gone meanwhile
-        raise no_token(error) from None
-
-
-def no_token(error: Exception) -> UnavailableError:
-    """Return why the login gave no token as an error of ours: its refusal, or that it is out of reach."""
-    if _is_of_the_network(error):
-        return unreachable("Azure's login", error)
-    return UnavailableError(
-        f"Azure's login gave no token: {first_line(error)}",
-        hint="see the block azure in tenantry.yaml: directory, credential and its file",
-        code="no-token",
-    )
-
-
-def _is_of_the_network(error: Exception) -> bool:
-    """Say whether no login was reached. azure-identity tells that as a refusal, with its cause."""
-    from azure.core.exceptions import DecodeError, ServiceRequestError, ServiceResponseError
-    from azure.identity import CredentialUnavailableError
-
-    if isinstance(error, CredentialUnavailableError):  # a machine without an identity has no such address
-        return False
-    no_answer = (ServiceRequestError, ServiceResponseError, DecodeError, json.JSONDecodeError)
-    return any(isinstance(one, no_answer) for one in _causes(error))
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    found: BaseException | None = error
-    while found is not None:
-        yield found
-        found = found.__cause__ or found.__context__
+        raise no_token(error, where=getattr(credential, "where", "")) from None
 
 
 def read_secret(path: Path | None, *, where: str = "") -> str:
@@ -216,11 +192,11 @@ class _File:
             raise self.malformed("something else than a secret on one line" if found else "nothing")
         return found
 
-    def malformed(self, what: str) -> SpecError:
+    def malformed(self, what: str, *, hint: str = "see the block azure in tenantry.yaml") -> SpecError:
         """Return the error that it holds something else."""
         return SpecError(
             f"{self.path} holds {what}",
-            hint="see the block azure in tenantry.yaml",
+            hint=hint,
             where=self.where,
             code="credential-file-malformed",
         )

@@ -45,7 +45,15 @@ _TOLD = (
     "directory_id",
     "subscription_id",
     "client_id",
+    "object_id",
     "client_secret_file",
+    "certificate_file",
+    "token_file",
+    "identity_host",
+    "identity_endpoint",
+    "identity_header_file",
+    "identity_client_id",
+    "identity_object_id",
 )
 
 

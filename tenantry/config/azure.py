@@ -44,7 +44,7 @@ _NEEDS: Final[dict[CredentialKind, tuple[str, ...]]] = {
 }
 _MAY_HAVE: Final[dict[CredentialKind, tuple[str, ...]]] = {CredentialKind.MANAGED_IDENTITY: ("client_id",)}
 _FILES: Final = ("client_secret_file", "certificate_file", "token_file")
-_OF_THE_CLOUD: Final = ("subscription", "directory", "credential", "client_id", *_FILES)
+_OF_THE_CLOUD: Final = ("subscription", "directory", "client_id")
 
 ACCOUNT_PATTERN: Final = r"^[a-z0-9]{3,24}$"
 CONTAINER_PATTERN: Final = r"^(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$"
@@ -129,7 +129,7 @@ AZURE_RECORD: Final = Record(
             "credential",
             Choice(CredentialKind, private=True),
             "Who works on it. When left out: what a token_file, a certificate_file or a client_secret_file "
-            "says, else the Azure CLI's login.",
+            "says, else the Azure CLI's login; in the sandbox its secret.",
         ),
         Field("client_id", ID, "Id of the application, or of a user-assigned identity."),
         Field("client_secret_file", FilePath(private=True), "Of credential secret: a file that holds it."),
@@ -179,13 +179,14 @@ def azure_settings(values: dict[str, Any], findings: Findings) -> AzureSettings:
         _check_key(values["state"].key, cloud, findings)
     if "at_once" in values:
         _check_at_once(values["at_once"], findings)
-    if cloud is CloudName.SANDBOX:
+    rehearsal = cloud is CloudName.SANDBOX
+    kind = values.setdefault("credential", _kind(values, rehearsal=rehearsal))
+    if rehearsal:
         for key in sorted(values.keys() & set(_OF_THE_CLOUD)):
-            message = "is not read with cloud: sandbox, which has a subscription and a credential of its own"
+            message = "is not read with cloud: sandbox, which has a subscription and principals of its own"
             findings.add_fault(_misplaced(message), f"azure.{key}")
-        return AzureSettings(**{key: value for key, value in values.items() if key not in _OF_THE_CLOUD})
-    kind = values.setdefault("credential", _kind(values))
-    for key in ("subscription", "directory", *_NEEDS[kind]):
+            del values[key]
+    for key in () if rehearsal else ("subscription", "directory", *_NEEDS[kind]):
         if key not in values:
             why = f" (credential {kind})" if key in _NEEDS[kind] else ""
             place = findings.places.get("azure", NOWHERE)
@@ -195,7 +196,11 @@ def azure_settings(values: dict[str, Any], findings: Findings) -> AzureSettings:
             message = f"is not read with credential: {kind}"
             hint = "take it out, or say whose it is: credential: managed-identity, or a secret's file"
             findings.add_fault(_misplaced(message, hint if key == "client_id" else ""), f"azure.{key}")
-    named = (findings.places[f"azure.{key}"] for key in _FILES if key in values)
+    named = (
+        findings.places[f"azure.{key}"]
+        for key in (*_FILES, "credential")
+        if f"azure.{key}" in findings.places
+    )
     return AzureSettings(**values, credential_where=findings.where(next(named, NOWHERE)))
 
 
@@ -228,10 +233,10 @@ def _misplaced(message: str, hint: str = "") -> Fault:
     return Fault(code="misplaced-key", message=message, hint=hint or "take it out")
 
 
-def _kind(values: dict[str, Any]) -> CredentialKind:
-    """Return what the files that are named ask for."""
+def _kind(values: dict[str, Any], *, rehearsal: bool) -> CredentialKind:
+    """Return what the files that are named ask for; without one, what the cloud's people mostly use."""
     if "token_file" in values:
         return CredentialKind.WORKLOAD_IDENTITY
     if "certificate_file" in values:
         return CredentialKind.CERTIFICATE
-    return CredentialKind.SECRET if "client_secret_file" in values else CredentialKind.CLI
+    return CredentialKind.SECRET if "client_secret_file" in values or rehearsal else CredentialKind.CLI

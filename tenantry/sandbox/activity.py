@@ -11,8 +11,8 @@ from tenantry.sandbox.parts.notes import iso, segment
 __all__ = ["note"]
 
 
-def note(cloud: SandboxCloud, verb: str, resource_id: str, type_: str) -> None:
-    """Add a change that was accepted: by the verb of HTTP, or the action's name."""
+def note(cloud: SandboxCloud, verb: str, resource_id: str, type_: str, *, caller: str) -> None:
+    """Add a change that was accepted of a caller: by the verb of HTTP, or the action's name."""
     words = {"PUT": "write", "PATCH": "write", "DELETE": "delete"}
     name = f"{type_}/{words.get(verb, verb + '/action')}"
     at, number = iso(cloud.now()), str(uuid.uuid4())
@@ -20,7 +20,7 @@ def note(cloud: SandboxCloud, verb: str, resource_id: str, type_: str) -> None:
         at,
         {
             "authorization": {"action": name, "scope": resource_id},
-            "caller": cloud.identity.object_id,
+            "caller": caller,
             "channels": "Operation",
             "correlationId": number,
             "eventDataId": number,

@@ -61,7 +61,7 @@ class ResourceManager:
         version = request.query_params.get("api-version", "")
         if path.lower() == "/metadata/endpoints":
             return Answer(200, metadata(self._cloud.identity, version))
-        self._cloud.tokens.read(request.headers.get("authorization", ""), audience="arm")
+        claims = self._cloud.tokens.read(request.headers.get("authorization", ""), audience="arm")
         if (found := _OPERATIONS.search(path)) is not None:
             return self._operation(found[1].lower(), found[2].lower(), path, request.url.query)
         if not version:
@@ -79,6 +79,8 @@ class ResourceManager:
             body=body_of(raw),
             query=dict(request.query_params),
             headers={name.lower(): value for name, value in request.headers.items()},
+            caller=str(claims["oid"]),
+            client=str(claims["appid"]),
         )
         self._check_subscription(call)
         for watched in self._watched:

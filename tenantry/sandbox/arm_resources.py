@@ -79,7 +79,7 @@ class Resources:
             quotas.check(self._cloud, self._faults, new, old)
             kind = self._cloud.kind(type_)
             kind.admit(self._cloud, new, old)
-            activity.note(self._cloud, call.method, new.id, type_)
+            activity.note(self._cloud, call.method, new.id, type_, caller=call.caller)
             at_once = call.method == "PATCH" and style.patched_at_once
             if (at_once or style.put in {Way.AT_ONCE, Way.BODY}) and not self._is_slow(
                 call.method, type_, style
@@ -182,7 +182,7 @@ class Resources:
             locks.check_delete(self._cloud, found)
             etag.check(call.headers, found)
             self._cloud.kind(found.type).admit_delete(self._cloud, found)
-            activity.note(self._cloud, "DELETE", found.id, found.type)
+            activity.note(self._cloud, "DELETE", found.id, found.type, caller=call.caller)
             if style.delete is Way.AT_ONCE:
                 with self.operations.span("DELETE", found.id):
                     self._faults.keep_pace("DELETE", found.type)
@@ -271,7 +271,7 @@ class Resources:
         action = target.types[-1]
         if not action.lower().startswith(("list", "get", "query")):
             locks.check_write(self._cloud, found.id)
-            activity.note(self._cloud, action, found.id, found.type)
+            activity.note(self._cloud, action, found.id, found.type, caller=call.caller)
         kind = self._cloud.kind(found.type)
         if document := kind.document(self._cloud, found, action):
             return Answer(200, document)

@@ -49,7 +49,7 @@ class Subscription:
         number = (found["id"] or self._me.subscription_id).lower()
         match (found["what"] or "").lower():
             case "subscriptions":
-                seen = [self._subscription(one) for one in self._me.subscriptions if self._reaches(one)]
+                seen = [self._subscription(one) for one in self._me.subscriptions if self._reaches(one, call)]
                 return Answer(200, {"value": seen, "count": _count(len(seen))})
             case "tenants":
                 return Answer(200, {"value": [self._tenant()]})
@@ -58,22 +58,22 @@ class Subscription:
             case "providers":
                 return self._providers(number, found["name"] or "", found["verb"] or "")
             case "" if found["id"] and not found["name"]:
-                return Answer(200, self._read(number))
+                return Answer(200, self._read(number, call))
         return None
 
-    def _reaches(self, number: str) -> bool:
-        """Say whether the principal has a role in a subscription: at, above or below it."""
+    def _reaches(self, number: str, call: Call) -> bool:
+        """Say whether who asks has a role in a subscription: at, above or below it."""
         here = f"/subscriptions/{number}"
         assigned = self._cloud.children(here, "Microsoft.Authorization/roleAssignments")
-        mine = any(one.properties.get("principalId") == self._me.object_id for one in assigned)
-        return mine or bool(self._cloud.roles(self._me.object_id, here))
+        mine = any(one.properties.get("principalId") == call.caller for one in assigned)
+        return mine or bool(self._cloud.roles(call.caller, here))
 
-    def _read(self, number: str) -> dict[str, Any]:
-        if not self._reaches(number):
+    def _read(self, number: str, call: Call) -> dict[str, Any]:
+        if not self._reaches(number, call):
             raise ArmFault(
                 403,
                 "AuthorizationFailed",
-                f"The client '{self._me.client_id}' with object id '{self._me.object_id}' does not have "
+                f"The client '{call.client}' with object id '{call.caller}' does not have "
                 "authorization to perform action 'Microsoft.Resources/subscriptions/read' over scope "
                 f"'/subscriptions/{number}' or the scope is invalid. If access was recently granted, "
                 "please refresh your credentials.",

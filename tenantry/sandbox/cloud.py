@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,7 @@ class SandboxCloud:
         self.identity = identity
         self.tokens = tokens
         self.kinds: dict[str, Kind] = {}  # by type in lower case
+        self._more: list[Callable[[], None]] = []  # what else is done in a sweep
         # Kept here too: every figure that is observed asks for the time.
         note = store.recall(_CLOCK).get(_CLOCK, {})
         self._offset = timedelta(seconds=float(note.get("offset", 0.0)))
@@ -110,7 +111,13 @@ class SandboxCloud:
         """Let every kind do what is due."""
         for kind in self.kinds.values():
             kind.sweep(self)
+        for more in self._more:
+            more()
         self.publish()
+
+    def when_swept(self, work: Callable[[], None]) -> None:
+        """Let something else be done in each sweep, too."""
+        self._more.append(work)
 
     # --- resources ---
 

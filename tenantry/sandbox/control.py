@@ -99,4 +99,5 @@ class Control:
             "operations": self._operations.running(),
             "faults": self._faults.list(),
             "requests": dict(self._requests),
+            "callers": dict(self._cloud.tokens.callers),
         }

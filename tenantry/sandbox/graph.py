@@ -1,6 +1,6 @@
 """The few reads of Microsoft Graph that clients of Resource Manager make: who a principal is.
 
-There are service principals alone: the operator's own, and one per managed
+There are service principals alone: the operator's own, this machine's, and one per managed
 identity. Not here: people, groups, applications, and anything that is written.
 """
 
@@ -99,7 +99,10 @@ class Graph:
     def _principals(self) -> list[dict[str, Any]]:
         """Return every service principal, as a reader sees it who may be behind."""
         me = self._cloud.identity
-        found = [_told(me.object_id, me.client_id, "tenantry-rehearsal", "Application", [])]
+        found = [
+            _told(me.object_id, me.client_id, "tenantry-rehearsal", "Application", []),
+            _told(me.machine_object_id, me.machine_client_id, "tenantry-machine", "ManagedIdentity", []),
+        ]
         for one in self._cloud.seen(""):
             if one.type.lower() == _IDENTITIES.lower():
                 who, app = one.properties.get("principalId"), one.properties.get("clientId")

@@ -31,6 +31,8 @@ class Call:
     body: Any = None
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    caller: str = ""  # object id of the principal that asks
+    client: str = ""  # its client id
 
 
 def body_of(raw: bytes) -> Any:

@@ -19,7 +19,9 @@ import uvicorn
 
 from tenantry.sandbox.ca import Authority
 from tenantry.sandbox.cloud import WILDCARDS, SandboxCloud
+from tenantry.sandbox.credentials import Credentials
 from tenantry.sandbox.faults import Faults
+from tenantry.sandbox.machine import machine
 from tenantry.sandbox.registry import all_kinds
 from tenantry.sandbox.server import Server
 from tenantry.sandbox.settings import Identity, Places, endpoints, write
@@ -71,9 +73,11 @@ class Running:
             ca_file=self._authority.ca_file,
         )
         self._cloud.use(all_kinds(self._authority.issue, identity))
+        self._credentials = Credentials(places, identity, self._cloud.now)
+        self._cloud.when_swept(self._credentials.renew)
         faults = Faults(self._store)
         self._faults = faults
-        self._server = Server(self._cloud, faults, control_key=identity.client_secret)
+        self._server = Server(self._cloud, faults, self._credentials, control_key=identity.client_secret)
         self._ending = threading.Event()
 
     def run(self) -> None:
@@ -84,11 +88,14 @@ class Running:
         for kind in self._cloud.kinds.values():
             kind.resume(self._cloud)
         self._cloud.publish()
+        self._credentials.renew()
         sweeper = threading.Thread(target=self._sweep, name="sweep", daemon=True)
         sweeper.start()
         try:
-            if not self._ending.is_set():
-                asyncio.run(self._serve())
+            header = self._places.header_file.read_text(encoding="ascii").strip()
+            with machine(self._identity, self._cloud.tokens, header=header) as host:
+                if not self._ending.is_set():
+                    asyncio.run(self._serve(host))
         finally:
             self._ending.set()
             self._places.endpoints_file.unlink(missing_ok=True)
@@ -102,7 +109,7 @@ class Running:
             self._cloud.withdraw()
             self._store.close()
 
-    async def _serve(self) -> None:
+    async def _serve(self, host: str) -> None:
         anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
         config = uvicorn.Config(
             self._server,
@@ -125,7 +132,7 @@ class Running:
         )
         # asyncio does so only for sockets that name TCP; else every answer waits 40 ms for an ACK.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        text = endpoints(self._identity, self._places, pid=os.getpid())
+        text = endpoints(self._identity, self._places, pid=os.getpid(), machine=host)
         write(self._places.endpoints_file, _json(text))
         await server.serve(sockets=[listener])
 

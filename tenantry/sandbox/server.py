@@ -18,6 +18,7 @@ from tenantry.sandbox.answers import fault_answer
 from tenantry.sandbox.arm import ResourceManager
 from tenantry.sandbox.cloud import SandboxCloud
 from tenantry.sandbox.control import Control
+from tenantry.sandbox.credentials import Credentials
 from tenantry.sandbox.faults import Faults
 from tenantry.sandbox.graph import Graph
 from tenantry.sandbox.kinds import ArmFault, Handler
@@ -31,7 +32,9 @@ _log = logging.getLogger(__name__)
 class Server:
     """The ASGI application."""
 
-    def __init__(self, cloud: SandboxCloud, faults: Faults, *, control_key: str) -> None:
+    def __init__(
+        self, cloud: SandboxCloud, faults: Faults, credentials: Credentials, *, control_key: str
+    ) -> None:
         self.arm = ResourceManager(cloud, faults)
         self._cloud = cloud
         self._faults = faults
@@ -42,7 +45,7 @@ class Server:
         self._handlers: dict[str, Handler] = {
             f"management.{end}": self.arm,
             f"graph.{end}": Graph(cloud),
-            f"login.{end}": Login(cloud.identity, cloud.tokens),
+            f"login.{end}": Login(cloud.identity, cloud.tokens, credentials),
             self._control: Control(
                 cloud, faults, self.arm.operations, requests=self._requests, key=control_key
             ),

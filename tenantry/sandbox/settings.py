@@ -15,7 +15,7 @@ from typing import Any
 
 from tenantry.errors import UnavailableError
 
-__all__ = ["BROKEN", "SERVICE", "Identity", "Places", "endpoints", "take_away", "write"]
+__all__ = ["APP_SERVICE", "BROKEN", "SERVICE", "Identity", "Places", "endpoints", "take_away", "write"]
 
 BROKEN = "begin anew: tenantry sandbox reset, which shows first what it erases"
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -23,6 +23,7 @@ _MORE_SUBSCRIPTIONS = ("second",)  # beside the first; their ids follow from its
 _LEAST, _MOST = 64, 250  # of the second and third number of addresses: far from what people use
 _SUFFIX = r'"suffix": *"([a-z]{6})\.sandbox\.test"'
 SERVICE = Path("/var/lib/tenantry-sandbox")
+APP_SERVICE = "/msi/token"  # where programs of App Service ask for tokens of their managed identity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,26 @@ class Identity:
         """The ids of its subscriptions; the first is the one that clients get when they ask for none."""
         first = self.subscription_id
         return first, *(str(uuid.uuid5(uuid.UUID(first), one)) for one in _MORE_SUBSCRIPTIONS)
+
+    @property
+    def machine_object_id(self) -> str:
+        """The object id of this machine's managed identity."""
+        return str(uuid.uuid5(uuid.UUID(self.object_id), "machine"))
+
+    @property
+    def machine_client_id(self) -> str:
+        """The client id of this machine's managed identity."""
+        return str(uuid.uuid5(uuid.UUID(self.client_id), "machine"))
+
+    @property
+    def operators(self) -> tuple[str, str]:
+        """The object ids of the principals that own its subscriptions."""
+        return self.object_id, self.machine_object_id
+
+    @property
+    def issuer(self) -> str:
+        """Who issues the federated tokens of the operator's application."""
+        return self.url("oidc")
 
     @property
     def suffix(self) -> str:
@@ -84,6 +105,9 @@ class Places:
         self.identity_file = self.folder / "sandbox.json"
         self.endpoints_file = self.folder / "endpoints.json"
         self.secret_file = self.folder / "client-secret"
+        self.certificate_file = self.folder / "client-certificate.pem"
+        self.token_file = self.folder / "federated-token"
+        self.header_file = self.folder / "identity-header"
         self.log_file = self.folder / "server.log"
         self.process_file = self.folder / "process"
         self.lock_file = self.folder / "lock"
@@ -117,6 +141,8 @@ class Places:
         secret = identity.client_secret + "\n"
         if _text(self.secret_file) != secret:
             write(self.secret_file, secret)
+        if not _text(self.header_file).strip():
+            write(self.header_file, secrets.token_urlsafe(30) + "\n")
         return identity
 
     def known_id(self) -> str:
@@ -176,8 +202,8 @@ def _identity(told: Any) -> Identity | None:
     return found if ours else None
 
 
-def endpoints(identity: Identity, places: Places, *, pid: int) -> dict[str, Any]:
-    """Return what clients need to know to use the sandbox."""
+def endpoints(identity: Identity, places: Places, *, pid: int, machine: str) -> dict[str, Any]:
+    """Return what clients need to know to use the sandbox; ``machine`` is where its identity is served."""
     port = "" if identity.port == 443 else f":{identity.port}"  # noqa: PLR2004 - HTTPS
     return {
         "arm": identity.arm,
@@ -196,6 +222,13 @@ def endpoints(identity: Identity, places: Places, *, pid: int) -> dict[str, Any]
         "client_id": identity.client_id,
         "object_id": identity.object_id,
         "client_secret_file": str(places.secret_file),
+        "certificate_file": str(places.certificate_file),
+        "token_file": str(places.token_file),
+        "identity_host": machine,
+        "identity_endpoint": machine + APP_SERVICE,
+        "identity_header_file": str(places.header_file),
+        "identity_client_id": identity.machine_client_id,
+        "identity_object_id": identity.machine_object_id,
         "suffix": identity.suffix,
         "pid": pid,
     }

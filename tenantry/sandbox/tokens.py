@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ class Tokens:
             write(file, _new_key())
         self._key: Any = load_pem_private_key(file.read_bytes(), password=None)
         self.expired_before = 0.0  # tokens issued before are refused; moment of our own clock
+        self.callers: Counter[str] = Counter()  # requests since the start by the object id that they proved
 
     @property
     def issuer(self) -> str:
@@ -111,6 +113,7 @@ class Tokens:
                 "InvalidAuthenticationTokenAudience",
                 f"The access token has been obtained for wrong audience '{claims['aud']}'.",
             )
+        self.callers[str(claims["oid"])] += 1
         return claims
 
     def accepts(self, resource: str, audience: str) -> bool:

@@ -43,11 +43,12 @@ class AzureCli:
         authorities = folder / "authorities.pem"
         known = (Path(sandbox.told["ca_file"]), Path(certifi.where()))
         authorities.write_bytes(b"\n".join(one.read_bytes() for one in known))
-        self._environment = {
+        # What a program needs to find this CLI and its login.
+        self.environment = {
             **_SETTINGS,
             "AZURE_CONFIG_DIR": str(folder / "config"),
             "HOME": str(folder),
-            "PATH": os.environ.get("PATH", os.defpath),
+            "PATH": f"{installed().parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "REQUESTS_CA_BUNDLE": str(authorities),
         }
         self._sandbox = sandbox
@@ -71,7 +72,7 @@ class AzureCli:
         argv = [*self._program, *command.split(), *arguments]
         self.commands.append(argv)
         done = subprocess.run(
-            argv, env=self._environment, capture_output=True, text=True, timeout=600, check=False
+            argv, env=self.environment, capture_output=True, text=True, timeout=600, check=False
         )
         if done.returncode != 0:
             raise Refused(f"az {command}: {done.returncode}\n{done.stderr[-3000:]}")

@@ -192,7 +192,14 @@ def _counts(resources: Mapping[str, int]) -> str:
 def _one(data: Mapping[str, Any]) -> str:
     names = ["running", "arm", "login", "ca_file", "subscription_id", "directory_id", "client_id"]
     more = [one for one in data["subscription_ids"] if one != data["subscription_id"]]
-    rest = [(name, data.get(name)) for name in ("client_secret_file", "now")]
+    files = (
+        "client_secret_file",
+        "certificate_file",
+        "token_file",
+        "identity_endpoint",
+        "identity_header_file",
+    )
+    rest = [(name, data.get(name)) for name in (*files, "now")]
     head = details(
         [*((name, data.get(name)) for name in names), ("more subscriptions", ", ".join(more)), *rest]
     )

@@ -27,18 +27,20 @@ class RoleAssignments(Kind):
     shown_when_deleted = True
 
     def __init__(self, who: Identity) -> None:
-        self._operator = who.object_id
+        self._operators = who.operators
         self._subscriptions = [f"/subscriptions/{one}" for one in who.subscriptions]
 
     def resume(self, cloud: Cloud) -> None:
-        """Make the operator each subscription's owner, once: whoever takes that away means it."""
+        """Make the operators each subscription's owners, once: whoever takes that away means it."""
         for subscription in self._subscriptions:
-            if not cloud.recall(_MADE_OWNER + subscription):
-                self._make_owner(cloud, subscription)
+            for number, operator in enumerate(self._operators):
+                note = _MADE_OWNER + subscription + f"/{number}" * bool(number)
+                if not cloud.recall(note):
+                    self._make_owner(cloud, subscription, operator, note=note)
 
-    def _make_owner(self, cloud: Cloud, subscription: str) -> None:
+    def _make_owner(self, cloud: Cloud, subscription: str, operator: str, *, note: str) -> None:
         around = f"{subscription}/providers/Microsoft.Authorization"
-        name = str(uuid.uuid5(uuid.UUID(OWNER), self._operator + subscription))
+        name = str(uuid.uuid5(uuid.UUID(OWNER), operator + subscription))
         identity = f"{around}/roleAssignments/{name}"
         body = {
             "id": identity,
@@ -46,13 +48,13 @@ class RoleAssignments(Kind):
             "type": self.type,
             "properties": {
                 "roleDefinitionId": f"{around}/roleDefinitions/{OWNER}",
-                "principalId": self._operator,
+                "principalId": operator,
             },
         }
         made = Resource(id=identity, type=self.type, name=name, location="", body=body)
         self.put(cloud, made, None)
         cloud.save(made)
-        cloud.remember(_MADE_OWNER + subscription, {"id": identity})
+        cloud.remember(note, {"id": identity})
 
     def admit(self, cloud: Cloud, new: Resource, old: Resource | None) -> None:
         """Refuse what Azure refuses."""
@@ -77,7 +79,7 @@ class RoleAssignments(Kind):
         principal = str(new.properties["principalId"])
         # Who names the type of the principal is not looked up in the region's own directory.
         known = cloud.children("") if new.properties.get("principalType") else cloud.seen("")
-        if not knows_principal(known, principal, operator=self._operator):
+        if not knows_principal(known, principal, operators=self._operators):
             raise ArmFault(
                 400,
                 "PrincipalNotFound",
@@ -104,8 +106,8 @@ class RoleAssignments(Kind):
             scope=_scope(new) or "/",
             createdOn=before.get("createdOn", now),
             updatedOn=now,
-            createdBy=before.get("createdBy", self._operator),
-            updatedBy=self._operator,
+            createdBy=before.get("createdBy", self._operators[0]),
+            updatedBy=self._operators[0],
         )
 
 

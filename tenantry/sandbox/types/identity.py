@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from tenantry.sandbox.kinds import ArmFault, Cloud, Kind, Resource
 from tenantry.sandbox.types.common import table
@@ -49,10 +49,10 @@ class FederatedCredentials(Kind):
                 raise ArmFault(400, "InvalidFederatedIdentityCredentialValue", f"'{name}' is missing.")
 
 
-def knows_principal(known: Sequence[Resource], principal: str, *, operator: str) -> bool:
-    """Say whether a principal is the operator's, or that of an identity or a resource among those known."""
+def knows_principal(known: Sequence[Resource], principal: str, *, operators: Collection[str]) -> bool:
+    """Say whether a principal is an operator's, or that of an identity or a resource among those known."""
     wanted = principal.lower()
-    if wanted == operator.lower():
+    if wanted in {one.lower() for one in operators}:
         return True
     for one in known:
         own = table(one.body.get("identity")).get("principalId")

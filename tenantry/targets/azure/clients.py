@@ -53,7 +53,8 @@ class Clients:
                 where=access.where,
                 ca_file=access.cloud.ca_file,
                 discovery=access.cloud.discovery,
-            )
+            ),
+            where=access.where,
         )
 
     @cached_property

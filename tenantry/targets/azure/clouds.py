@@ -26,7 +26,15 @@ _ANEW: Final = "start the sandbox anew: tenantry sandbox stop, then tenantry san
 # What the sandbox tells its clients, all of it text.
 _TOLD: Final = (
     *("arm", "login", "metadata", "vault_suffix", "postgres_suffix", "sites_suffix", "blob_suffix", "logs"),
-    *("ca_file", "directory_id", "subscription_id", "client_id", "client_secret_file"),
+    *("ca_file", "directory_id", "subscription_id", "client_id"),
+    *("object_id", "client_secret_file", "certificate_file", "token_file"),
+    *(
+        "identity_host",
+        "identity_endpoint",
+        "identity_header_file",
+        "identity_client_id",
+        "identity_object_id",
+    ),
 )
 
 
@@ -132,7 +140,7 @@ def access(settings: AzureSettings, *, private: Path) -> Access:
         RefusedError: other users may read its secret.
     """
     if settings.cloud is CloudName.SANDBOX:
-        return _sandbox(private / "sandbox")
+        return _sandbox(settings, private / "sandbox")
     return Access(
         cloud=CLOUDS[settings.cloud],
         subscription_id=settings.subscription,
@@ -188,10 +196,12 @@ def trusting(ca_file: Path) -> ssl.SSLContext:
     return context
 
 
-def _sandbox(folder: Path) -> Access:
+def _sandbox(settings: AzureSettings, folder: Path) -> Access:
     told = endpoints(folder)
     trusting(Path(told["ca_file"]))  # the libraries tell it as a fault of their caller
-    _check_secret(Path(told["client_secret_file"]))
+    kind = settings.credential
+    if kind is CredentialKind.SECRET and settings.client_secret_file is None:
+        _check_secret(Path(told["client_secret_file"]))
     cloud = Cloud(
         name=CloudName.SANDBOX,
         arm=told["arm"].rstrip("/"),
@@ -210,10 +220,13 @@ def _sandbox(folder: Path) -> Access:
         cloud=cloud,
         subscription_id=told["subscription_id"],
         directory_id=told["directory_id"],
-        credential=CredentialKind.SECRET,
-        client_id=told["client_id"],
-        client_secret_file=Path(told["client_secret_file"]),
-        where=str(folder / "endpoints.json"),
+        credential=kind,
+        # A managed identity is the machine's: whoever gives the tokens knows which.
+        client_id="" if kind is CredentialKind.MANAGED_IDENTITY else told["client_id"],
+        client_secret_file=settings.client_secret_file or Path(told["client_secret_file"]),
+        certificate_file=settings.certificate_file or Path(told["certificate_file"]),
+        token_file=settings.token_file or Path(told["token_file"]),
+        where=settings.credential_where or str(folder / "endpoints.json"),
     )
 
 

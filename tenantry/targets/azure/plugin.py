@@ -8,7 +8,8 @@ somebody else, or elsewhere. Nothing of it gets into the stack's state.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -16,9 +17,10 @@ from urllib.parse import urlsplit
 from tenantry.adapters.azure_credential import read_secret
 from tenantry.model.spec import CloudName, CredentialKind
 from tenantry.targets.azure import proxies
+from tenantry.targets.azure.clients import Clients
 from tenantry.targets.azure.clouds import Access
 
-__all__ = ["network_environment", "plugin_environment"]
+__all__ = ["network_environment", "plugin_environment", "plugin_settings"]
 
 _CLOUDS: Final[Mapping[CloudName, str]] = {
     CloudName.PUBLIC: "public",
@@ -26,7 +28,10 @@ _CLOUDS: Final[Mapping[CloudName, str]] = {
     CloudName.CHINA: "china",
 }
 # The Azure CLI is a program of the person who logged in with it.
-_OF_THE_CLI: Final = ("PATH", "HOME", "AZURE_CONFIG_DIR")
+_OF_THE_CLI: Final = (
+    *("PATH", "HOME", "AZURE_CONFIG_DIR"),
+    *("REQUESTS_CA_BUNDLE", "AZURE_CORE_INSTANCE_DISCOVERY"),
+)
 _AUTHORITIES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
@@ -45,6 +50,26 @@ def network_environment(access: Access) -> dict[str, str]:
     if authorities:
         found["SSL_CERT_DIR" if Path(authorities).is_dir() else "SSL_CERT_FILE"] = authorities
     return found
+
+
+@contextmanager
+def plugin_settings(clients: Clients) -> Iterator[Mapping[str, str]]:
+    """Lend the variables that the plugin reads, for as long as the engine runs.
+
+    A managed identity is found by variables and addresses of the machine, which differ from service to
+    service; so its tokens come through us, and the plugin can find no other identity.
+
+    Raises:
+        UnavailableError: the file of the credential cannot be read.
+    """
+    from tenantry.adapters.azure_tokens import token_endpoint
+
+    found = plugin_environment(clients.access)
+    if clients.access.credential is not CredentialKind.MANAGED_IDENTITY:
+        yield found
+        return
+    with token_endpoint(clients.credential, ()) as lent:
+        yield {**found, **lent}
 
 
 def plugin_environment(access: Access) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -46,7 +46,7 @@ from tenantry.targets.azure import (
     way_in,
 )
 from tenantry.targets.azure.clients import Clients
-from tenantry.targets.azure.plugin import network_environment, plugin_environment
+from tenantry.targets.azure.plugin import network_environment, plugin_settings
 from tenantry.targets.azure.subscriptions import Subscriptions
 from tenantry.targets.generated import new_password
 from tenantry.targets.machine_checks import check_master_key, check_room
@@ -487,10 +487,10 @@ class AzureTarget:
     @contextmanager
     def _engine(self, instance: Instance) -> Iterator[Engine]:
         clients = self.clients(instance)
-        with self._native(clients) as providers:
+        with self._native(clients) as providers, ExitStack() as lent:
             more = network_environment(clients.access)
             if not providers:
-                more |= plugin_environment(clients.access)
+                more |= lent.enter_context(plugin_settings(clients))
             engine = self.engines.make(instance, providers, more)
             self._running.append(engine)
             try:

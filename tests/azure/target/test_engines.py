@@ -14,7 +14,7 @@ from tenantry.adapters.engine_store import FolderStore
 from tenantry.adapters.master_key import create_master_key
 from tenantry.adapters.vault import FileVault
 from tenantry.errors import RefusedError, UnavailableError
-from tenantry.model.spec import AzureSettings, CloudName, HostSettings, TeamState, Workspace
+from tenantry.model.spec import AzureSettings, CloudName, CredentialKind, HostSettings, TeamState, Workspace
 from tenantry.ports import Instance
 from tenantry.targets.azure.clients import Clients
 from tenantry.targets.azure.clouds import access
@@ -46,12 +46,12 @@ def _workspace(folder: Path, state: TeamState | None) -> Workspace:
         register_url="",
         master_key_file=folder / "master.key",
         host=HostSettings(root=folder, runtime=folder),
-        azure=AzureSettings(cloud=CloudName.SANDBOX, state=state),
+        azure=AzureSettings(cloud=CloudName.SANDBOX, credential=CredentialKind.SECRET, state=state),
     )
 
 
 def _engines(folder: Path, team: Team, *, state: TeamState | None) -> Engines:
-    settings = AzureSettings(cloud=CloudName.SANDBOX)
+    settings = AzureSettings(cloud=CloudName.SANDBOX, credential=CredentialKind.SECRET)
     return Engines(
         _workspace(folder, state),
         clients=lambda: Clients(access(settings, private=team.sandbox.private)),

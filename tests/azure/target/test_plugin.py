@@ -51,9 +51,11 @@ def test_it_works_as_the_workspaces_credential_says(tmp_path: Path) -> None:
 
 def test_the_azure_cli_is_found_as_the_person_finds_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_CONFIG_DIR", "/somebodys/azure")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/somebodys/authorities.pem")
     monkeypatch.setenv("ARM_CLIENT_SECRET", "of somebody else")
     found = plugin_environment(_access(CredentialKind.CLI))
     assert found["AZURE_CONFIG_DIR"] == "/somebodys/azure"
+    assert found["REQUESTS_CA_BUNDLE"] == "/somebodys/authorities.pem"
     assert "ARM_CLIENT_SECRET" not in found
 
 

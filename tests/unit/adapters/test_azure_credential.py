@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 from azure.identity import CredentialUnavailableError
 
-from tenantry.adapters.azure_credential import make_credential, no_token, token
+from tenantry.adapters.azure_credential import make_credential, token
+from tenantry.adapters.azure_refusals import no_token
 from tenantry.errors import UnavailableError
 from tenantry.model.spec import CredentialKind
 from tests.support.https import Server, https_server
@@ -33,9 +35,11 @@ def secret(tmp_path: Path) -> Path:
     return file
 
 
-def _credential(server: Server, secret: Path, **more: Any) -> Any:
+def _credential(
+    server: Server, secret: Path, *, kind: CredentialKind = CredentialKind.SECRET, **more: Any
+) -> Any:
     return make_credential(
-        CredentialKind.SECRET,
+        kind,
         **{
             "authority": server.url,
             "directory_id": _ID,
@@ -94,3 +98,36 @@ def test_a_machine_without_an_identity_is_told_as_the_credentials() -> None:
     error = CredentialUnavailableError("no response from the IMDS endpoint")
     error.__cause__ = ServiceRequestError("no route")
     assert no_token(error).code == "no-token"
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("AADSTS700016: Application with identifier 'x' was not found", "az ad app show"),
+        ("AADSTS90002: Tenant 'x' not found", "az account show"),
+        ("AADSTS7000215: Invalid client secret provided", "not its id"),
+        ("AADSTS700027: Client assertion failed signature validation", "--cert"),
+        ("AADSTS700024: Client assertion is not within its valid time range", "written anew"),
+        ("AADSTS7002138: No matching federated identity record found", "to the letter"),
+        ("AADSTS99999: something new", "the block azure"),
+    ],
+)
+def test_a_refusal_is_told_with_what_to_do_about_it(text: str, hint: str) -> None:
+    error = no_token(ClientAuthenticationError(text), where="tenantry.yaml:9:23")
+    assert hint in error.hint
+    assert error.where == "tenantry.yaml:9:23"
+
+
+def test_a_federated_tokens_file_that_goes_meanwhile_is_told_by_its_key(
+    server: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text("e30.e30.sig")
+    made = _credential(
+        server, file, kind=CredentialKind.WORKLOAD_IDENTITY, token_file=file, where="tenantry.yaml:9:23"
+    )
+    file.unlink()
+    found = {"token_endpoint": f"{server.url}/token", "authorization_endpoint": f"{server.url}/authorize"}
+    server.answer(200, "application/json", json.dumps(found))
+    error = _told(made)
+    assert (error.code, error.where) == ("no-credential-file", "tenantry.yaml:9:23")

@@ -31,7 +31,9 @@ def standing(places: Places) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(["sleep", "600"], start_new_session=True)
     try:
         write_record(places.process_file, process.pid)
-        places.endpoints_file.write_text(json.dumps(endpoints(identity, places, pid=process.pid)))
+        places.endpoints_file.write_text(
+            json.dumps(endpoints(identity, places, pid=process.pid, machine="http://127.0.0.1:9"))
+        )
         yield process
     finally:
         process.kill()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tenantry.model.spec import AzureSettings, CloudName
+from tenantry.model.spec import AzureSettings, CloudName, CredentialKind
 from tenantry.sandbox.parts.processes import write_record
 from tenantry.sandbox.settings import Places
 from tenantry.targets.azure.clouds import access
@@ -162,7 +162,10 @@ def test_a_sandbox_that_was_killed_is_told_at_once(ready: Run, running: Places) 
 
 
 def test_a_sandbox_that_runs_is_reached_where_it_says(running: Places) -> None:
-    found = access(AzureSettings(cloud=CloudName.SANDBOX), private=running.folder.parent)
+    found = access(
+        AzureSettings(cloud=CloudName.SANDBOX, credential=CredentialKind.SECRET),
+        private=running.folder.parent,
+    )
     identity = running.make()
     assert (found.cloud.arm, found.client_id) == (identity.arm, identity.client_id)
 

@@ -11,7 +11,7 @@ from tenantry.config import workspace as module
 from tenantry.config.azure import VAULTS
 from tenantry.config.workspace import default_master_key_file, load_workspace, on_tmpfs
 from tenantry.errors import Problem, SpecError
-from tenantry.model.spec import AtOnce, CloudName, TeamState
+from tenantry.model.spec import AtOnce, CloudName, CredentialKind, TeamState
 from tenantry.targets.azure.clouds import CLOUDS
 
 SOUND = "tenantry: 1\norganisation: {name: Example Aid, contact: ops@example.org}\n"
@@ -264,3 +264,27 @@ def test_a_key_that_the_engine_could_not_use_for_good_is_refused(tmp_path: Path,
     state = f"{{account: stteam, container: state, key: '{key}'}}"
     (problem,) = problems_of(tmp_path, f"azure: {{cloud: sandbox, state: {state}}}\n")
     assert "az keyvault key show" in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("named", "kind", "where"),
+    [
+        ("", CredentialKind.SECRET, ""),
+        (", credential: managed-identity", CredentialKind.MANAGED_IDENTITY, ":3:37"),
+        (", certificate_file: mine.pem", CredentialKind.CERTIFICATE, ":3:43"),
+        (", credential: workload-identity", CredentialKind.WORKLOAD_IDENTITY, ":3:37"),
+    ],
+)
+def test_the_sandbox_is_worked_on_with_the_credential_that_is_named_or_its_secret(
+    tmp_path: Path, named: str, kind: CredentialKind, where: str
+) -> None:
+    (tmp_path / "tenantry.yaml").write_text(SOUND + f"azure: {{cloud: sandbox{named}}}\n")
+    azure = load_workspace(tmp_path).azure
+    assert azure is not None
+    assert (azure.credential, azure.credential_where) == (kind, f"tenantry.yaml{where}")
+
+
+@pytest.mark.parametrize("key", ["subscription", "directory", "client_id"])
+def test_who_and_where_is_the_sandboxs_own(tmp_path: Path, key: str) -> None:
+    (problem,) = problems_of(tmp_path, f"azure: {{cloud: sandbox, {key}: {_GUID}}}\n")
+    assert (problem.code, problem.where[:15]) == ("misplaced-key", "tenantry.yaml:3")
