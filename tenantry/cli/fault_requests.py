@@ -24,6 +24,7 @@ _NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "stuck": ("type",),
     "expire": (),
     "capacity": ("region",),
+    "standby": ("region",),
     "quota": ("cores",),
     "disk": ("server", "percent"),
     "policy": ("type",),
@@ -34,7 +35,7 @@ _NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "clear": (),
 }
 _MOST: Final = 10**6  # of requests or cores
-_UNMATCHED: Final = frozenset({"time", "expire", "quota", "disk", "disabled", "list", "clear"})
+_UNMATCHED: Final = frozenset({"time", "expire", "quota", "disk", "disabled", "standby", "list", "clear"})
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _MOST_DAYS: Final = 36_500  # a move of the clock
 
@@ -94,7 +95,7 @@ def _fault_values(kind: str, told: Mapping[str, str]) -> dict[str, Any]:
             found |= {"type_": told["server"], "value": str(_number(told["percent"], least=0, most=100))}
         case "disabled":
             found["value"] = told["subscription"].lower()
-        case "capacity":
+        case "capacity" | "standby":
             found["value"] = told["region"].replace(" ", "").lower()
     return found
 

@@ -51,7 +51,7 @@ class Offers:
             return None
         region = self._region(found["location"] or "")
         if what == "capabilities":
-            return Answer(200, {"value": [capability(region)]})
+            return Answer(200, {"value": [capability(region, self._faults)]})
         within = subscription(call.path)
         return Answer(200, {"value": quotas.usages(self._cloud, self._faults, within, region.name)})
 

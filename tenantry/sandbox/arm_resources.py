@@ -15,6 +15,7 @@ from tenantry.sandbox.ids import Target
 from tenantry.sandbox.kinds import ArmFault, Resource
 from tenantry.sandbox.operations import Operation, Operations
 from tenantry.sandbox.parts.notes import subscription
+from tenantry.sandbox.parts.postgres_offers import check_standby
 from tenantry.sandbox.requests import Call, check_location, compose, etag
 from tenantry.sandbox.styles import Style, Way, style_of
 from tenantry.sandbox.turns import Turns
@@ -77,6 +78,7 @@ class Resources:
             check_location(new, old, tracked=style.tracked)
             self._faults.refuse_put(type_, new.location)
             quotas.check(self._cloud, self._faults, new, old)
+            check_standby(self._faults, new, old)
             kind = self._cloud.kind(type_)
             kind.admit(self._cloud, new, old)
             activity.note(self._cloud, call.method, new.id, type_, caller=call.caller)

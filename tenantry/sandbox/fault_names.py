@@ -40,7 +40,7 @@ def look_up(cloud: SandboxCloud, body: dict[str, Any]) -> None:
         case "disabled":
             known = cloud.identity.subscriptions
             _known(value, known, "subscription of this sandbox", f"one of {', '.join(known)}")
-        case "capacity":
+        case "capacity" | "standby":
             _known(value, [one.name for one in catalogue()], "region of Azure", "tenantry region list --all")
         case "stuck" | "policy":
             _type(cloud, value)

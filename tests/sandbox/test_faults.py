@@ -8,6 +8,7 @@ import pytest
 
 from tenantry.cli.sandboxing import faults
 from tenantry.errors import UsageError
+from tests.support.plain_http import plain
 from tests.support.sandbox import Sandbox
 
 Ask = Callable[..., list[str]]
@@ -15,6 +16,7 @@ Ask = Callable[..., list[str]]
 UNKNOWN = {
     "capacity westerope": "did you mean westeurope?",
     "capacity mars": "tenantry region list --all",
+    "standby mars": "tenantry region list --all",
     "disk psql-kenya 95": "it has none yet",
     "stuck valts": "did you mean vaults?",
     "stuck Microsoft.KeyVault/valts": "did you mean Microsoft.KeyVault/vaults?",
@@ -90,6 +92,33 @@ def test_a_server_that_is_not_there_is_refused_with_the_nearest_that_is(ask: Ask
 )
 def test_what_is_there_is_taken_whatever_its_case(ask: Ask, text: str, match: str) -> None:
     assert ask(text, match) == [text.split(" ", maxsplit=1)[0]]
+    ask("clear")
+
+
+def test_a_region_that_takes_no_new_standby_says_so_and_refuses_one(ask: Ask, sandbox: Sandbox) -> None:
+    """West Europe is published as such; any other region can be made so."""
+    servers = "providers/Microsoft.DBforPostgreSQL"
+    group = sandbox.make_group("rg-standby")
+    properties = {"administratorLogin": "pgadmin", "administratorLoginPassword": "Aa1-" + "x" * 20}
+    body = {
+        "sku": {"name": "Standard_D2ds_v5", "tier": "GeneralPurpose"},
+        "properties": {**properties, "highAvailability": {"mode": "ZoneRedundant"}},
+    }
+
+    def offered(region: str) -> str:
+        path = f"{sandbox.subscription}/{servers}/locations/{region}/capabilities"
+        (told,) = sandbox.arm().list(path, "2025-08-01")
+        return str(told["zoneRedundantHaSupported"])
+
+    def refusal(region: str) -> object:
+        path = f"{group}/{servers}/flexibleServers/psql-standby"
+        return plain(sandbox, "PUT", path, "2025-08-01", body={**body, "location": region}).refusal
+
+    assert (offered("westeurope"), offered("canadacentral")) == ("Disabled", "Enabled")
+    assert refusal("westeurope") == (400, "HADisabledForRegion")
+    assert ask("standby CanadaCentral") == ["standby"]
+    assert offered("canadacentral") == "Disabled"
+    assert refusal("canadacentral") == (400, "HADisabledForRegion")
     ask("clear")
 
 

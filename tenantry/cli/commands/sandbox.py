@@ -120,6 +120,7 @@ def faults(
     stuck TYPE           operations on this type do not end
     expire               tokens that were given so far end now
     capacity REGION      nothing new is made in this region
+    standby REGION       no new database there gets a standby in a second zone
     quota N              a region has no more than N cores of PostgreSQL
     disk SERVER PERCENT  the server's disk is so full
     policy TYPE          a policy forbids this type

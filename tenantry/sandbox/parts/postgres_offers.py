@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from tenantry.config.regions import catalogue
 from tenantry.model.regions import Access, Offered, Region
 from tenantry.sandbox import quotas
+from tenantry.sandbox.faults import Faults
+from tenantry.sandbox.kinds import ArmFault, Resource
+from tenantry.sandbox.parts.notes import same
 
-__all__ = ["capability", "is_restricted"]
+__all__ = ["capability", "check_standby", "is_restricted"]
+
+_SERVER = "Microsoft.DBforPostgreSQL/flexibleServers"
 
 _VERSIONS = ("15", "16", "17", "18")
 _SIZES = {
@@ -37,10 +43,28 @@ def is_restricted(region: Region) -> bool:
     return region.postgresql is Offered.NO or region.access is not Access.OPEN
 
 
-def capability(region: Region) -> dict[str, Any]:
+def _has_standby(region: Region, faults: Faults) -> bool:
+    """Say whether a new standby in a second zone is to be had there."""
+    return region.zone_redundancy is Offered.YES and not faults.holds("standby", value=region.name)
+
+
+def check_standby(faults: Faults, new: Resource, old: Resource | None) -> None:
+    """Refuse a server a new standby in a second zone where none is to be had; one that is there stays."""
+    if not same(new.type, _SERVER) or not _is_zonal(new) or (old is not None and _is_zonal(old)):
+        return
+    region = catalogue().find(new.location)
+    if region is None or not _has_standby(region, faults):
+        raise ArmFault(400, "HADisabledForRegion", f"HA is disabled for region {new.location}.")
+
+
+def _is_zonal(server: Resource) -> bool:
+    return same(str((server.properties.get("highAvailability") or {}).get("mode")), "ZoneRedundant")
+
+
+def capability(region: Region, faults: Faults) -> dict[str, Any]:
     """Return the one capability that Azure tells of a region."""
     restricted = is_restricted(region)
-    zonal = region.zone_redundancy is Offered.YES
+    zonal = _has_standby(region, faults)
     copied = region.geo_backup is Offered.YES
     told = {
         "restricted": restricted,
@@ -64,14 +88,15 @@ def capability(region: Region) -> dict[str, Any]:
     return {
         "name": "FlexibleServerCapabilities",
         "supportedServerVersions": [] if restricted else [{"name": one} for one in _VERSIONS],
-        "supportedServerEditions": [] if restricted else [_edition(one, region) for one in _SIZES],
+        "supportedServerEditions": []
+        if restricted
+        else [_edition(one, region, zonal=zonal) for one in _SIZES],
         "supportedFeatures": [{"name": name, "status": _word(there)} for name, there in features.items()],
         **{name: _word(there) for name, there in told.items()},
     }
 
 
-def _edition(tier: str, region: Region) -> dict[str, Any]:
-    zonal = region.zone_redundancy is Offered.YES
+def _edition(tier: str, region: Region, *, zonal: bool) -> dict[str, Any]:
     zones = [str(zone) for zone in range(1, region.zones + 1)]
     modes = ["SameZone", *(["ZoneRedundant"] if zonal else [])]
     return {
