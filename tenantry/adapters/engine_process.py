@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import shutil
 import signal
 import subprocess
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 from tenantry import faults
 from tenantry.adapters.engine_secrets import PASSPHRASE
 from tenantry.adapters.engine_store import Store
+from tenantry.adapters.processes import dying_with_us
 from tenantry.errors import UnavailableError
 
 __all__ = ["Processes"]
@@ -63,7 +63,7 @@ class Processes:
                 f"the engine is not there: {self._binary}", hint="run: make setup", code="missing-engine"
             )
         faults.point(f"before pulumi {arguments[0]}")
-        argv = [*_dies_with_us(), str(self._binary), *arguments, f"--stack={stack}", "--non-interactive"]
+        argv = [*dying_with_us(), str(self._binary), *arguments, f"--stack={stack}", "--non-interactive"]
         with self._store.lent() as lent:
             child = subprocess.Popen(
                 [*argv, "--color=never"],
@@ -138,9 +138,3 @@ class Processes:
                 elif name not in self._interrupted:  # the engine takes a second one for "at once"
                     child.send_signal(signal.SIGINT)
                 self._interrupted.add(name)
-
-
-def _dies_with_us() -> list[str]:
-    """Return the prefix of a command that has the kernel kill it when we die."""
-    setpriv = shutil.which("setpriv", path="/usr/bin:/bin")
-    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []

@@ -9,10 +9,11 @@ another host name: its boot would be taken for an earlier one of this machine.
 from __future__ import annotations
 
 import os
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-__all__ = ["booted_at", "identity", "is_alive", "is_of_this_boot"]
+__all__ = ["booted_at", "dying_with_us", "identity", "is_alive", "is_of_this_boot"]
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _STATE, _START = 0, 19  # fields 3 and 22 of proc(5) stat, counted after the command's name
@@ -50,6 +51,12 @@ def is_alive(pid: int, identity: str) -> bool:
 def is_of_this_boot(identity: str) -> bool:
     """Say whether a process was started since this machine was."""
     return identity.partition(":")[0] == _boot_id()
+
+
+def dying_with_us() -> list[str]:
+    """Return the prefix of a command that has the kernel kill it when we die; its own children live on."""
+    setpriv = shutil.which("setpriv", path="/usr/bin:/bin")
+    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
 
 
 def booted_at() -> datetime:

@@ -1,7 +1,12 @@
-"""A command on this terminal: input, output and exit code pass through, and so do signals."""
+"""A command on this terminal: input, output and exit code pass through, and so do signals.
+
+It has a client's secrets in its environment, so it is killed when we are: nobody would watch it.
+What it started itself is not.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -12,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
+from tenantry.adapters.processes import dying_with_us
 from tenantry.errors import UnavailableError
 
 __all__ = ["base_environment", "check_program", "run"]
@@ -29,13 +35,23 @@ def base_environment(home: str) -> dict[str, str]:
 
 def check_program(name: str, folder: Path) -> None:
     """Raise UnavailableError unless a program is there that ``run`` would start in a folder."""
-    found = (folder / name).is_file() if "/" in name else shutil.which(name, path=_PATH)
-    if not found:
+    found = folder / name if "/" in name else Path(shutil.which(name, path=_PATH) or "/")
+    if not found.is_file():
         raise UnavailableError(
             f"there is no program {name}",
             hint=f"it is looked for in {_PATH}; name its whole path, or a shell: sh -c '…'",
             code="missing-program",
         )
+    if not os.access(found, os.X_OK):
+        raise _no_program(name, os.strerror(errno.EACCES))
+
+
+def _no_program(name: str, why: str) -> UnavailableError:
+    return UnavailableError(
+        f"{name} cannot be run: {why}",
+        hint="see that it is a program that the instance's user may run",
+        code="missing-program",
+    )
 
 
 def run(
@@ -47,6 +63,8 @@ def run(
     watch: Callable[[], None] | None = None,
 ) -> int:
     """Run a command to its end; return its exit code, 128 plus the number of a signal that ended it.
+
+    126 and 127, as of a shell: it could not be started, as its standard error says.
 
     Args:
         argv: the program and its arguments.
@@ -62,13 +80,10 @@ def run(
     as_user: dict[str, Any] = {} if uid is None else {"user": uid, "group": uid, "extra_groups": []}
     with _passing_signals_on() as started:
         try:
-            child = subprocess.Popen(argv, env=environment, cwd=folder, umask=0o077, **as_user)
+            mortal = [*dying_with_us(), *argv]
+            child = subprocess.Popen(mortal, env=environment, cwd=folder, umask=0o077, **as_user)
         except OSError as error:
-            raise UnavailableError(
-                f"{argv[0]} cannot be run: {error.strerror}",
-                hint="see that it is a program that the instance's user may run",
-                code="missing-program",
-            ) from None
+            raise _no_program(argv[0], error.strerror or "") from None
         started(child)
         code = _waited(child, watch)
     return code if code >= 0 else 128 - code

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -77,6 +77,27 @@ def test_a_signal_is_passed_on_and_told_as_the_exit_code(number: signal.Signals)
         process.stdout.readline()
         process.send_signal(number)
         assert process.wait(timeout=60) == 128 + number
+
+
+def test_a_command_does_not_outlive_a_kill_of_us() -> None:
+    with _started("/bin/sh", "-c", "echo $$; exec sleep 300") as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        process.kill()
+        process.wait(timeout=60)
+    deadline = time.monotonic() + 20
+    while _runs(child) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    outlived = _runs(child)
+    with suppress(ProcessLookupError):
+        os.kill(child, signal.SIGKILL)
+    assert not outlived
+
+
+def _runs(pid: int) -> bool:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
 
 
 def test_the_interrupt_of_a_terminal_reaches_a_command_once_and_is_its_own_matter() -> None:
