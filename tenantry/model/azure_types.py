@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-__all__ = ["TYPES", "AzureType", "Scope", "resource_id"]
+__all__ = ["TYPES", "AzureType", "Scope", "lies_in", "resource_id"]
 
 _P: Final = "azure-native"
 
@@ -224,3 +224,8 @@ def resource_id(token: str, inputs: Mapping[str, Any], subscription_id: str) -> 
     for segment, name in zip(segments, kind.names, strict=True):
         path += f"/{segment}/{name[1:] if name.startswith('=') else inputs[name]}"
     return path
+
+
+def lies_in(identity: str, place: str) -> bool:
+    """Say whether an id is that of a place or of something in it; a longer name beside it is not."""
+    return f"{identity.lower().rstrip('/')}/".startswith(f"{place.lower().rstrip('/')}/")

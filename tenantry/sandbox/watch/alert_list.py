@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tenantry.sandbox import ids
+from tenantry.model.azure_types import lies_in
 from tenantry.sandbox.answers import Answer
 from tenantry.sandbox.kinds import ArmFault, Cloud
 
@@ -39,8 +39,7 @@ class AlertList:
         from tenantry.sandbox.watch.alerts import all_alerts
         from tenantry.sandbox.watch.messages import listed
 
-        scope = ids.key(found["scope"])
-        alerts = [one for one in all_alerts(self._cloud) if ids.key(str(one["target"])).startswith(scope)]
+        alerts = [one for one in all_alerts(self._cloud) if lies_in(str(one["target"]), found["scope"])]
         if found["name"]:
             for one in alerts:
                 if str(one["id"]).rpartition("/")[2] == found["name"].lower():

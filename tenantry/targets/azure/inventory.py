@@ -10,7 +10,7 @@ from typing import Any, Final
 from tenantry.adapters.azure_arm import Arm
 from tenantry.adapters.azure_look import Reads
 from tenantry.model.azure_names import AzureNames
-from tenantry.model.azure_types import TYPES
+from tenantry.model.azure_types import TYPES, lies_in
 from tenantry.model.status import Asset
 from tenantry.targets.azure.asset_types import ASSET_TYPES, Listed
 
@@ -172,7 +172,7 @@ def assignments(arm: Arm, subscription_id: str, group: str) -> Iterator[dict[str
     """Return the role assignments in a group and on anything in it, whether it is there or not."""
     type_ = "Microsoft.Authorization/roleAssignments"
     for one in arm.list(f"/subscriptions/{subscription_id}/providers/{type_}", _VERSIONS[type_.lower()]):
-        if str(one["properties"].get("scope", "")).lower().startswith(group.lower()):
+        if lies_in(str(one["properties"].get("scope", "")), group):
             yield one
 
 

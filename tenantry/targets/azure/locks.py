@@ -15,7 +15,7 @@ from tenantry.adapters.azure_answers import arm_code
 from tenantry.adapters.azure_arm import Arm
 from tenantry.errors import FailedError, TenantryError
 from tenantry.model.azure_names import LOCK
-from tenantry.model.azure_types import TYPES
+from tenantry.model.azure_types import TYPES, lies_in
 from tenantry.ports import Lease
 
 __all__ = [
@@ -34,19 +34,19 @@ _PATIENCE_SECONDS: Final = 180.0
 
 def _at_and_above(arm: Arm, resource: str) -> Sequence[dict[str, Any]]:
     """Return the locks that hold at a resource: its own, and those of its group and subscription."""
-    return [one for one in _listed(arm, resource) if _holds(one, resource)]
+    return [one for one in _listed(arm, resource) if lies_in(resource, _scope(one))]
 
 
 def at_and_below(arm: Arm, group: str) -> Sequence[dict[str, Any]]:
     """Return the locks that forbid to delete a group with all that is in it, those above it too."""
-    inside = f"{group.lower()}/"
-    return [one for one in _listed(arm, group) if _holds(one, group) or _scope(one).startswith(inside)]
+    listed = [(one, _scope(one)) for one in _listed(arm, group)]
+    return [one for one, scope in listed if lies_in(group, scope) or lies_in(scope, group)]
 
 
 def is_own(lock: dict[str, Any], group: str) -> bool:
     """Say whether a lock is the one that the instance of a resource group has on one of its resources."""
     named = str(lock["id"]).lower().endswith(f"/locks/{LOCK}")
-    return named and _scope(lock).startswith(f"{group.lower()}/providers/")
+    return named and lies_in(_scope(lock), f"{group}/providers")
 
 
 def refuse_foreign(found: Sequence[dict[str, Any]], group: str) -> None:
@@ -76,7 +76,7 @@ def refuse_locked(arm: Arm, resource: str) -> None:
 @contextmanager
 def _lifted(arm: Arm, resource: str, lease: Lease) -> Iterator[None]:
     """Lift the instance's own locks of a resource for as long as the block runs; put them back anyhow."""
-    here = f"{resource.lower()}/"
+    here = resource.lower()
     ours = [one for one in _listed(arm, resource) if _scope(one) == here and is_own(one, _group(resource))]
     for lock in ours:
         lease.intent(f"lift the lock {lock['name']} of {resource.rpartition('/')[2]} for a moment")
@@ -122,10 +122,6 @@ def _listed(arm: Arm, resource: str) -> Sequence[dict[str, Any]]:
     return arm.list(f"{subscription}/providers/{_KIND.arm_type}", VERSION)
 
 
-def _holds(lock: dict[str, Any], resource: str) -> bool:
-    return f"{resource.lower()}/".startswith(_scope(lock))
-
-
 def _scope(lock: dict[str, Any]) -> str:
-    """Return what is locked, in lower case, with a slash at the end."""
-    return str(lock["id"]).lower().rpartition(f"/providers/{_KIND.arm_type.lower()}/")[0] + "/"
+    """Return what is locked, in lower case."""
+    return str(lock["id"]).lower().rpartition(f"/providers/{_KIND.arm_type.lower()}/")[0]
