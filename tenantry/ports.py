@@ -5,7 +5,7 @@ Every implementation of a port passes the contract suite in tests/contracts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,9 +15,19 @@ from tenantry.errors import Problem
 from tenantry.model.lifecycle import State
 from tenantry.model.profile import Profile
 from tenantry.model.spec import InstanceSpec
-from tenantry.model.status import Asset, BackupRecord, Change, Condition, EraseMethod, Evidence, Residue
+from tenantry.model.status import (
+    Asset,
+    BackupRecord,
+    Change,
+    Condition,
+    EraseMethod,
+    Evidence,
+    Residue,
+    StoredBlob,
+)
 
 __all__ = [
+    "Blobs",
     "Clock",
     "Event",
     "Hold",
@@ -243,6 +253,22 @@ class SecretStore(Protocol):
         ...
 
 
+class Blobs(Protocol):
+    """The blobs of one instance, while they can be reached. FailedError is raised for what is not there."""
+
+    def listed(self, container: str, prefix: str) -> Sequence[StoredBlob]:
+        """Return the blobs of a container, "" of all, whose names begin so."""
+        ...
+
+    def read(self, container: str, name: str) -> Iterator[bytes]:
+        """Yield the bytes of a blob."""
+        ...
+
+    def delete(self, container: str, name: str) -> datetime | None:
+        """Delete a blob; return until when it can be recovered, None if not at all. Repeatable meanwhile."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """All that a target needs to work on one instance."""
@@ -321,6 +347,12 @@ class Target(Protocol):
 
         ``hold`` takes the instance's lease, where something must be changed for the command.
         """
+        ...
+
+    def blobs(
+        self, request: Request, lease: Lease, on_event: OnEvent, *, change: bool
+    ) -> AbstractContextManager[Blobs]:
+        """Lend the blobs of an instance whose profile has some; to change them only where it is said."""
         ...
 
     def inventory(self, instance: Instance) -> frozenset[Asset]:

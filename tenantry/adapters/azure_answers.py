@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from tenantry.errors import FailedError, RefusedError, TenantryError, UnavailableError
 
-__all__ = ["Answer", "arm_code", "failure", "first_line", "short", "strange", "unreachable"]
+__all__ = ["Answer", "arm_code", "failure", "first_line", "short", "storage_code", "strange", "unreachable"]
 
 _TAKEN = "somebody else took the name meanwhile: erase the instance and deploy it anew, which draws another"
 # Codes of Resource Manager that say: not like this. The rest may be otherwise at another time.
@@ -144,6 +144,12 @@ def _kebab(code: str) -> str:
 def first_line(error: Exception) -> str:
     """Return the first line of what an error of Azure's packages says, or its type."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+
+
+def storage_code(error: BaseException) -> str:
+    """Return the storage service's own code of an error that its package raises, "" where there is none."""
+    code = getattr(error, "error_code", None)
+    return str(getattr(code, "value", code) or "")
 
 
 def short(path: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from tenantry.adapters.azure_answers import first_line
+from tenantry.adapters.azure_answers import first_line, storage_code
 from tenantry.errors import RefusedError, TenantryError, UnavailableError
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ class BlobStore:
             raise self._error(error, name) from None
 
     def _error(self, error: Exception, name: str) -> TenantryError:
-        code = _code(error)
+        code = storage_code(error)
         hint = _HINTS.get(code, "see azure.state in tenantry.yaml, and that the network lets you out")
         if isinstance(error, OSError):
             hint = "see that the file is there: the credential's, or what REQUESTS_CA_BUNDLE names"
@@ -211,10 +211,4 @@ class _MissingIsFine:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
         """Say whether the error is that answer."""
-        return error is not None and _code(error) == "BlobNotFound"
-
-
-def _code(error: BaseException) -> str:
-    """Return the storage service's own code of an error."""
-    code = getattr(error, "error_code", None)
-    return str(getattr(code, "value", code) or "")
+        return error is not None and storage_code(error) == "BlobNotFound"

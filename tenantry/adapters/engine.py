@@ -30,7 +30,7 @@ import contextlib
 import copy
 import socket
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -115,6 +115,7 @@ class Engine:
         refresh: bool = True,
         may_destroy: bool = False,
         adopt: FindMade | None = None,
+        retain: Collection[str] = (),
     ) -> UpResult:
         """Make the stack what the program declares, from a fresh look; create the stack if needed.
 
@@ -122,7 +123,8 @@ class Engine:
         ``adopt`` is for providers that refuse to create what exists: it says of a create
         that was interrupted, by token and inputs, which id it has made ("": none), and
         the resource is taken into the state. Without it such a create is forgotten, and
-        the handler adopts what is there.
+        the handler adopts what is there. What has a name in ``retain`` and is not declared any
+        more is forgotten, not deleted.
 
         Raises:
             BusyError: another run holds the stack.
@@ -134,6 +136,7 @@ class Engine:
         if adopt is not None:
             self._state.take_in(stack, adopt)
         self._state.settle(stack, adopt=False)
+        self._state.retain(stack, retain)
         collector = self._collector(on_event)
         plan_first = not may_destroy and any(self._holds_data(r.type) for r in self._state.resources(stack))
         self._run_program(

@@ -21,7 +21,7 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -232,6 +232,16 @@ class EngineState:
             latest.setdefault("resources", []).extend(found.values())
             self.store.write(self.checkpoint(stack), json.dumps(document, indent=4))
         return len(found)
+
+    def retain(self, stack: str, names: Collection[str]) -> None:
+        """Note of resources that the engine lets go of them undeleted, when the program has them no more."""
+        document = self._document(stack) if names else None
+        if document is None:
+            return
+        for raw in (document["checkpoint"].get("latest") or {}).get("resources") or []:
+            if raw["urn"].rpartition("::")[2] in names:
+                raw["retainOnDelete"] = True
+        self.store.write(self.checkpoint(stack), json.dumps(document, indent=4))
 
     def _before(self, stack: str) -> dict[str, Any]:
         """Return what the checkpoint before the present one had; nothing where that is not whole."""

@@ -13,6 +13,7 @@ import typer
 
 from tenantry.cli.commands import (
     backup,
+    blob,
     credentials,
     erase,
     host,
@@ -52,6 +53,7 @@ app.add_typer(region.app, name="region")
 app.add_typer(instance.app, name="instance")
 app.add_typer(credentials.app, name="credentials")
 app.add_typer(backup.app, name="backup")
+app.add_typer(blob.app, name="blob")
 app.add_typer(erase.app, name="erase")
 app.add_typer(operation.app, name="operation")
 app.add_typer(journal.app, name="journal")

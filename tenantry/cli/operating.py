@@ -14,7 +14,7 @@ from tenantry.journeys import suspend as journeys
 from tenantry.journeys.execute import execute
 from tenantry.result import Outcome, Result
 
-__all__ = ["executed", "moved", "read_logs"]
+__all__ = ["executed", "insist", "moved", "read_logs"]
 
 
 def moved(name: str, *, resume: bool, reason: str, workspace: Path | None) -> Result:
@@ -32,7 +32,7 @@ def read_logs(name: str, *, process: str, lines: int, reason: str, workspace: Pa
     """Read the last lines of a log."""
     wiring = Wiring(workspace)
     instance = wiring.workable(name)
-    _insist(reason)
+    insist(reason)
     text = observe.logs(instance, services=wiring.services(), process=process, lines=lines, reason=reason)
     return Result(command="instance logs", data={"name": name, "lines": list(text)})
 
@@ -41,7 +41,7 @@ def executed(name: str, *, command: Sequence[str], reason: str, workspace: Path 
     """Run a command as the instance."""
     wiring = Wiring(workspace)
     instance = wiring.workable(name)
-    _insist(reason)
+    insist(reason)
     if command[0] == "--":  # typer leaves it in when it stands after NAME
         command = command[1:]
     if not command:
@@ -57,6 +57,7 @@ def executed(name: str, *, command: Sequence[str], reason: str, workspace: Path 
     )
 
 
-def _insist(reason: str) -> None:
+def insist(reason: str) -> None:
+    """Raise UsageError where nobody says why."""
     if not reason.strip():
         raise UsageError("--reason is empty", hint="say why you look; it goes to the journal")

@@ -105,6 +105,17 @@ class BackupRecord:
     detail: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class StoredBlob:
+    """A blob as its container lists it."""
+
+    container: str
+    name: str
+    size_bytes: int
+    changed: datetime
+    type: str  # as whoever wrote it said
+
+
 class Presence(StrEnum):
     """Whether what is kept of an erased instance was seen, at the last look."""
 

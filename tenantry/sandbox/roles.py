@@ -74,6 +74,23 @@ _ROLES: dict[str, tuple[str, list[str], list[str], list[str]]] = {
             "Microsoft.KeyVault/vaults/secrets/readMetadata/action",
         ],
     ),
+    "b86a8fe4-44ce-4948-aee5-eccb2c155cd7": (
+        "Key Vault Secrets Officer",
+        [
+            f"{_AUTHORIZATION}/*/read",
+            "Microsoft.Insights/alertRules/*",
+            "Microsoft.Resources/deployments/*",
+            "Microsoft.Resources/subscriptions/resourceGroups/read",
+            "Microsoft.Support/*",
+            "Microsoft.KeyVault/checkNameAvailability/read",
+            "Microsoft.KeyVault/deletedVaults/read",
+            "Microsoft.KeyVault/locations/*/read",
+            "Microsoft.KeyVault/vaults/*/read",
+            "Microsoft.KeyVault/operations/read",
+        ],
+        [],
+        ["Microsoft.KeyVault/vaults/secrets/*"],
+    ),
     "12338af0-0e69-4776-bea7-57ae8d297424": (
         "Key Vault Crypto User",
         [],
@@ -89,6 +106,15 @@ _ROLES: dict[str, tuple[str, list[str], list[str], list[str]]] = {
             "Microsoft.KeyVault/vaults/keys/sign/action",
             "Microsoft.KeyVault/vaults/keys/verify/action",
         ],
+    ),
+    "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": (
+        "Storage Blob Data Reader",
+        [
+            "Microsoft.Storage/storageAccounts/blobServices/containers/read",
+            "Microsoft.Storage/storageAccounts/blobServices/generateUserDelegationKey/action",
+        ],
+        [],
+        ["Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read"],
     ),
     "ba92f5b4-2d11-453d-a403-e96b0029c9fe": (
         "Storage Blob Data Contributor",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 
 from tenantry.errors import Problem
 from tenantry.model.profile import Profile
 from tenantry.model.spec import InstanceSpec, TargetKind
 from tenantry.model.status import Asset, BackupRecord, Change, Condition, EraseMethod, Evidence, Residue
-from tenantry.ports import Hold, Instance, Lease, OnEvent, Request, Target
+from tenantry.ports import Blobs, Hold, Instance, Lease, OnEvent, Request, Target
 
 __all__ = ["Targets"]
 
@@ -83,6 +84,12 @@ class Targets:
     def execute(self, request: Request, command: Sequence[str], hold: Hold, on_event: OnEvent) -> int:
         """See the port."""
         return self._at(request).execute(request, command, hold, on_event)
+
+    def blobs(
+        self, request: Request, lease: Lease, on_event: OnEvent, *, change: bool
+    ) -> AbstractContextManager[Blobs]:
+        """See the port."""
+        return self._at(request).blobs(request, lease, on_event, change=change)
 
     def inventory(self, instance: Instance) -> frozenset[Asset]:
         """See the port."""

@@ -18,11 +18,11 @@ from tenantry.cli.wiring import Wiring
 from tenantry.model.azure_types import TYPES
 from tests.support.sandbox import Sandbox, running_sandbox
 
-__all__ = ["REGION", "TENANTRY", "Fleet", "running_fleet"]
+__all__ = ["REGION", "TENANTRY", "WORKLOADS", "Fleet", "running_fleet"]
 
 TENANTRY = Path(sys.executable).with_name("tenantry")
 _EXAMPLES = Path(__file__).parents[2] / "examples"
-_WORKLOADS = Path(__file__).parents[1] / "data/workloads"
+WORKLOADS = Path(__file__).parents[1] / "data/workloads"
 REGION = "southafricanorth"
 
 
@@ -146,7 +146,7 @@ def running_fleet(folder: Path, *, webhook: str = "") -> Iterator[Fleet]:
         "organisation: {name: Example Red Cross, contact: it@example.org}\n"
         f"azure: {{cloud: sandbox{f', webhook: {webhook!r}' if webhook else ''}}}\n"
         f"master_key_file: {folder}/master.key\n"
-        f"profiles: [{_EXAMPLES}, {_WORKLOADS}]\n"
+        f"profiles: [{_EXAMPLES}, {WORKLOADS}]\n"
         "settings: {ADMIN_EMAIL: admin@example.org}\n",
         encoding="utf-8",
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from tenantry.model.status import (
     Residue,
     Truth,
 )
-from tenantry.ports import Event, Hold, Instance, Lease, OnEvent, Request, SecretStore
+from tenantry.ports import Blobs, Event, Hold, Instance, Lease, OnEvent, Request, SecretStore
 from tenantry.targets import terminal
 
 __all__ = ["MemoryTarget", "World"]
@@ -193,6 +193,12 @@ class MemoryTarget:
         terminal.check_program(command[0], Path("/"))
         with hold() as lease:
             return terminal.run(command, environment={}, folder=Path("/"), watch=lease.check)
+
+    def blobs(
+        self, request: Request, lease: Lease, on_event: OnEvent, *, change: bool
+    ) -> AbstractContextManager[Blobs]:
+        """It offers none."""
+        raise DefectError("this target takes no profile with blobs")
 
     def inventory(self, instance: Instance) -> frozenset[Asset]:
         """Return everything that carries the opaque name, whoever made it."""

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import ssl
+import subprocess
 import urllib.error
 import urllib.request
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobServiceClient
 
-from tests.support.azure_fleet import REGION, Fleet
+from tests.support.azure_fleet import REGION, TENANTRY, WORKLOADS, Fleet
 from tests.support.reference import undocumented
+from tests.support.sandbox import files_below
 
 _MARKER = "Marker Person of the attachments"
-_STORAGE = "2024-01-01"
+_STORAGE, _VAULTS = "2024-01-01", "2024-11-01"
 _DELETED_VAULTS = "Microsoft.KeyVault/deletedVaults"
 # What an erasure meets: the first two pass, the third is told and the same command goes on.
 _IN_THE_WAY = (
@@ -147,6 +151,80 @@ def test_a_second_look_finds_nothing_to_change_and_tells_where_everything_lies(
     region = fleet.run("instance", "show", "lesotho")["data"]["placement"]
     lies = {one["data"]: one["region"] for one in told["whereabouts"]}
     assert {lies[one] for one in ("files", "cache", "site", "keys and secrets")} == {region}
+
+
+def _blob(fleet: Fleet, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    argv = [str(TENANTRY), "blob", *arguments, "--reason", "ticket 131", "--workspace", str(fleet.workspace)]
+    return subprocess.run(argv, capture_output=True, timeout=300, check=False)
+
+
+def test_a_file_that_a_person_asks_for_is_found_read_and_deleted_and_stands_in_no_log(
+    fleet: Fleet, lesotho: dict[str, Any], tmp_path: Path
+) -> None:
+    person, content = f"scan-of-{uuid.uuid4().hex}.txt", f"{_MARKER} {uuid.uuid4().hex}\n".encode()
+    assert _ask(fleet, f"{lesotho['url']}/{person}", body=content)[0] == 201
+    why = ("--reason", "ticket 131")
+    listed = fleet.run("blob", "list", "lesotho", "--prefix", person[:10], *why)["data"]
+    assert undocumented("blob list", listed) == set()
+    (row,) = [one for one in listed["blobs"] if one["blob"] == person]
+    assert (row["container"], row["size_bytes"]) == ("attachments", len(content))
+    where = ("lesotho", "attachments", person)
+    assert _blob(fleet, "read", *where).stdout == content
+    file = tmp_path / "scan.txt"
+    assert _blob(fleet, "read", *where, "--to", str(file)).stdout == b""
+    assert (file.read_bytes(), file.stat().st_mode & 0o777) == (content, 0o600)
+    assert _blob(fleet, "read", *where, "--to", str(file)).returncode == 2, "it is there already"
+    shown = fleet.run("blob", "delete", *where, *why)
+    assert (shown["data"]["deleted"], shown["problems"][0]["code"]) == (False, "not-confirmed")
+    assert _blob(fleet, "delete", *where, "--confirm", "kenya").returncode == 77
+    deleted = fleet.run("blob", "delete", *where, "--confirm", "lesotho", *why)["data"]
+    assert undocumented("blob delete", deleted) == set()
+    again = fleet.run("blob", "delete", *where, "--confirm", "lesotho", *why)["data"]
+    assert again["recoverable_until"] == deleted["recoverable_until"] is not None
+    assert _ask(fleet, f"{lesotho['url']}/{person}")[0] == 404
+    gone = tmp_path / "gone.txt"
+    missing = _blob(fleet, "read", *where, "--to", str(gone))
+    assert (missing.returncode, b"[no-blob]" in missing.stderr, gone.exists()) == (1, True, False)
+    assert fleet.condition("lesotho", "Private")["reason"] == "Private"
+    lines = fleet.run("journal", "show", "--instance", "lesotho")["data"]["lines"]
+    texts = [str(one["text"]) for one in lines]
+    assert any("read a blob of the container attachments: ticket 131" in one for one in texts)
+    assert "way in: withdrawn, and seen to be closed" in texts
+    ours = [one for one in files_below(fleet.workspace) if "sandbox" not in one.parts]
+    assert [one.name for one in ours if one.name == "register.db"], "a control: the journal is among them"
+    assert [one for one in ours if person.encode() in one.read_bytes() or content in one.read_bytes()] == []
+
+
+def test_a_secret_whose_variable_is_gone_leaves_the_vault_although_a_run_is_killed_over_it(
+    fleet: Fleet, lesotho: dict[str, Any]
+) -> None:
+    assert lesotho["health"] == "healthy"
+    less = fleet.workspace / "profiles" / "fewer"
+    shutil.copytree(WORKLOADS / "attachments", less)
+    profile = less / "profile.yaml"
+    kept = [one for one in profile.read_text().splitlines() if "APPLICATIONINSIGHTS" not in one]
+    profile.write_text("\n".join(kept).replace("name: attachments", "name: fewer", 1))
+    spec = fleet.workspace / "instances" / "lesotho.yaml"
+    lines = ["profile: fewer" if one.startswith("profile:") else one for one in spec.read_text().splitlines()]
+    spec.write_text("\n".join(lines) + "\n")
+    secret = "APPLICATIONINSIGHTS-CONNECTION-STRING"
+    arm = fleet.sandbox.arm()
+    listed = arm.list(f"{fleet.group('lesotho')}/resources", "2021-04-01")
+    vault = next(str(one["id"]) for one in listed if one["name"].startswith("kvs-"))
+    assert arm.get(f"{vault}/secrets/{secret}", _VAULTS), "a control"
+    told = fleet.run("instance", "preview", "lesotho")["data"]["changes"]
+    assert [one["kind"] for one in told if one["name"] == f"secret-{secret}"] == ["delete"]
+    deploy = ("instance", "deploy", "lesotho", "--reason", "a variable less")
+    assert fleet.killed(f"1:before DELETE deletedsecrets/{secret}", *deploy)
+    assert fleet.condition("lesotho", "Private", expect=1)["reason"] == "VaultOpen"
+    fleet.run(*deploy)
+    assert arm.get(f"{vault}/secrets/{secret}", _VAULTS) is None
+    # Under its own name another one can be made: nothing of it is kept.
+    arm.put(f"{vault}/secrets/{secret}", _VAULTS, {"properties": {"value": "another"}})
+    assert fleet.condition("lesotho", "Private")["reason"] == "Private"
+    assert fleet.run("instance", "preview", "lesotho", "--exit-code")["data"]["changes"] == []
+    assert fleet.run("instance", "drift", "lesotho")["data"]["changes"] == []
+    assert _ask(fleet, f"{lesotho['url']}/version")[0] == 200
 
 
 def test_a_host_name_of_its_own_waits_for_its_dns_and_is_served_after_the_next_deploy(

@@ -4,7 +4,7 @@ Services that encrypt ask for purge protection, so the vault of the key has it,
 for the shortest time there is; the one of the secrets has none and can be purged
 at once. Both are closed to the outside; secrets are written through Resource
 Manager, which needs no way in. It deletes none, and the vault itself lets nobody
-in to do it: a secret that no variable has any more stays declared, disabled.
+in: whoever deploys deletes what no variable has any more, over the private way in.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ __all__ = ["Credentials"]
 
 _KEPT_DAYS = 7  # the shortest that Azure has
 _KEY_BITS = 3072
-_NOTHING = "withdrawn"  # a secret has to have some value
 
 
 class Credentials(pulumi.ComponentResource):
@@ -89,8 +88,6 @@ class Credentials(pulumi.ComponentResource):
             )
         ]
         self.readable: Sequence[pulumi.Resource] = [may_read, *made, *doors]
-        for name in props.former_secrets:
-            self._withdraw(name)
         self.register_outputs({})
 
     def _vault(self, name: str, called: str, location: str, *, protected: bool) -> keyvault.Vault:
@@ -130,21 +127,13 @@ class Credentials(pulumi.ComponentResource):
 
     def keep(self, name: str, value: pulumi.Input[str]) -> keyvault.Secret:
         """Put the value of a setting into the vault of the secrets."""
-        properties = keyvault.SecretPropertiesArgs(value=pulumi.Output.secret(value))
-        return self._secret(secret_name(name), properties)
-
-    def _withdraw(self, name: str) -> None:
-        """Put nothing over a secret that was, and disable it; its older versions go with the vault."""
-        attributes = keyvault.SecretAttributesArgs(enabled=False)
-        self._secret(name, keyvault.SecretPropertiesArgs(value=_NOTHING, attributes=attributes))
-
-    def _secret(self, name: str, properties: keyvault.SecretPropertiesArgs) -> keyvault.Secret:
+        called = secret_name(name)
         return keyvault.Secret(
-            f"{IN_VAULT}{name}",
+            f"{IN_VAULT}{called}",
             resource_group_name=self._group,
             vault_name=self.secrets_vault.name,
-            secret_name=name,
-            properties=properties,
+            secret_name=called,
+            properties=keyvault.SecretPropertiesArgs(value=pulumi.Output.secret(value)),
             tags=self._props.all_tags,
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -81,7 +81,6 @@ class AzureProps:
     settings: Mapping[str, str]  # values of fixed, client and organisation variables, by name
     secrets: Mapping[str, str] = field(repr=False)  # of generated and secret variables, and APP_PASSWORD
     administrator_password: str = field(repr=False)  # of the database server
-    former_secrets: tuple[str, ...] = ()  # names in the vault that no variable has any more
     log_retention_days: int = 90
     emails: tuple[str, ...] = ()  # that alerts go to
     webhook: str = ""

@@ -33,15 +33,16 @@ _MAY: dict[str, dict[str, frozenset[str] | None]] = {
 }
 
 
-def check_network(vault: Resource, address: str) -> None:
+def check_network(vault: Resource, address: str, *, principal: str) -> None:
     """Refuse an address that the vault's firewall does not let in."""
     properties = vault.properties
+    who = f"Caller: oid={principal}\r\nVault: {vault.name};location={vault.location}"
     if str(properties.get("publicNetworkAccess", "Enabled")).lower() == "disabled":
         raise vault_error(
             403,
             "Forbidden",
             "Public network access is disabled and request is not from a trusted service nor via an approved "
-            f"private link.\r\nVault: {vault.name};location={vault.location}",
+            f"private link.\r\n{who}",
             inner="ForbiddenByConnection",
         )
     rules = properties.get("networkAcls") or {}
@@ -55,8 +56,7 @@ def check_network(vault: Resource, address: str) -> None:
         403,
         "Forbidden",
         "Client address is not authorized and caller is not a trusted service.\r\n"
-        f"Client address: {address}\r\n"
-        f"Vault: {vault.name};location={vault.location}",
+        f"Client address: {address}\r\n{who}",
         inner="ForbiddenByFirewall",
     )
 

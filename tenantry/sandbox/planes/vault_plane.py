@@ -70,7 +70,7 @@ class VaultPlane:
         if not authorization:
             return self._challenge()
         principal = self._cloud.principal(authorization, audience="vault")
-        check_network(vault, request.client.host if request.client else "")
+        check_network(vault, request.client.host if request.client else "", principal=principal)
         found = _PATH.match(request.url.path)
         if found is None:
             raise vault_error(400, "BadParameter", f"The path {request.url.path} is not of a vault.")

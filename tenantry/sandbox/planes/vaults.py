@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -25,6 +26,12 @@ _NAME = re.compile(r"(?=.{3,24}$)[A-Za-z](?:[A-Za-z0-9]|-(?=[A-Za-z0-9]))+")
 _OBJECT = re.compile(r"[0-9A-Za-z-]{1,127}")
 _DELETED = "vault/deleted/"
 _SHORTEST, _LONGEST = 7, 90
+_NETWORK: Mapping[str, Any] = {
+    "bypass": "AzureServices",
+    "defaultAction": "Allow",
+    "ipRules": [],
+    "virtualNetworkRules": [],
+}
 _SITES = "127.0.0.1"  # where requests of sites come from that have no private endpoint
 
 
@@ -84,6 +91,8 @@ class Vaults(Kind):
         properties.setdefault("publicNetworkAccess", "Enabled")
         for name in ("enabledForDeployment", "enabledForDiskEncryption", "enabledForTemplateDeployment"):
             properties.setdefault(name, False)
+        if properties.get("networkAcls"):
+            properties["networkAcls"] = {**_NETWORK, **properties["networkAcls"]}
         properties["vaultUri"] = f"https://{new.name}.vault.{cloud.suffix}/"
 
     def delete(self, cloud: Cloud, resource: Resource) -> None:
@@ -127,7 +136,7 @@ class Vaults(Kind):
             raise ArmFault(404, "VaultNotFound", f"There is no secret at {uri}.")
         with observed_read(cloud, vault, uri, client=_SITES):
             if not has_private_endpoint(cloud, vault):
-                check_network(vault, _SITES)
+                check_network(vault, _SITES, principal=principal)
             check_rights(cloud, vault, principal, "secrets", "get", name=parts[1])
             version = parts[2] if len(parts) > 2 else ""  # noqa: PLR2004
             record = objects_of(cloud, vault, "secrets").find(parts[1], version)

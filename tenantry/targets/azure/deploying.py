@@ -15,6 +15,7 @@ from tenantry.model.profile import Service
 from tenantry.ports import Event, Lease, OnEvent
 from tenantry.targets.azure import database, package, patience, retention, tasks, values, way_in
 from tenantry.targets.azure.clients import Clients
+from tenantry.targets.azure.way_to_database import ToDatabase
 from tenantry.targets.host.environment import environment
 
 __all__ = [
@@ -48,8 +49,8 @@ def finish(
         )
     if enters(props, lease):
         entrance = door(clients, props)
-        server = server_id(props.subscription_id, props.names)
-        with way_in.opened(clients.arm, server, entrance, lease, on_event):
+        way = ToDatabase(clients.arm, server_id(props.subscription_id, props.names), entrance)
+        with way_in.opened(way, lease, on_event):
             _prepare(clients, props, secrets, entrance, lease=lease, on_event=on_event)
     if props.running:
         identity = {"resourceGroupName": props.names.resource_group, "name": props.names.site}

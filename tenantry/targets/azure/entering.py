@@ -17,6 +17,7 @@ from tenantry.ports import Hold, OnEvent
 from tenantry.targets import terminal
 from tenantry.targets.azure import deploying, way_in
 from tenantry.targets.azure.clients import Clients
+from tenantry.targets.azure.way_to_database import ToDatabase
 
 __all__ = ["execute", "planned"]
 
@@ -59,9 +60,9 @@ def execute(
     environment = {**terminal.base_environment(_HOME), **given}
     if not props.needs(Service.DATABASE):
         return terminal.run(argv, environment=environment, folder=folder)
-    entrance = deploying.door(clients, props)
     server = deploying.server_id(props.subscription_id, props.names)
-    with hold() as lease, way_in.opened(clients.arm, server, entrance, lease, on_event):
+    way = ToDatabase(clients.arm, server, deploying.door(clients, props))
+    with hold() as lease, way_in.opened(way, lease, on_event):
         lease.check()
         lease.intent(f"run {Path(argv[0]).name} with the instance's environment")
         code = terminal.run(argv, environment=environment, folder=folder, watch=lease.check)

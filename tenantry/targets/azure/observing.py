@@ -15,7 +15,16 @@ from tenantry.model.azure_types import TYPES
 from tenantry.model.profile import Service
 from tenantry.model.spec import InstanceSpec
 from tenantry.model.status import Condition, Truth
-from tenantry.targets.azure import backups, host_name, inventory, located, measured, probes, way_in
+from tenantry.targets.azure import (
+    backups,
+    host_name,
+    inventory,
+    lent_roles,
+    located,
+    measured,
+    probes,
+    way_to_database,
+)
 from tenantry.targets.azure.clients import Clients
 
 __all__ = ["look"]
@@ -183,7 +192,7 @@ class _Look:
     def private(self) -> Seen:
         """Nobody outside reaches the data services."""
         server = self._id("dbforpostgresql:Server", self._props.names.server)
-        if not way_in.is_closed(self._arm, server):
+        if not way_to_database.is_closed(self._arm, server):
             return False, "DatabaseOpen", "the database server lets addresses outside of its network in"
         for name in (self._props.names.secrets_vault, self._props.names.keys_vault):
             vault = self._get("keyvault:Vault", name)
@@ -194,6 +203,8 @@ class _Look:
             return False, "StorageOpen", f"the storage account {storage} has public access"
         if self._is_public(Service.CACHE, "redisenterprise:RedisEnterprise", cache):
             return False, "CacheOpen", f"the cache {cache} has public access"
+        if lent_roles.left(self._arm, self._group):
+            return False, "RoleLeft", "a role that tenantry gave itself for an operation is still there"
         return True, "Private", "no data service has public access"
 
     def _is_public(self, service: Service, token: str, name: str) -> bool:

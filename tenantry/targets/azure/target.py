@@ -32,6 +32,8 @@ from tenantry.targets.azure import (
     engines,
     entering,
     erasure,
+    files,
+    former_secrets,
     host_name,
     inventory,
     locks,
@@ -43,9 +45,10 @@ from tenantry.targets.azure import (
     retention,
     unmade,
     values,
-    way_in,
+    ways,
 )
 from tenantry.targets.azure.clients import Clients
+from tenantry.targets.azure.former_secrets import Former
 from tenantry.targets.azure.plugin import network_environment, plugin_settings
 from tenantry.targets.azure.subscriptions import Subscriptions
 from tenantry.targets.generated import new_password
@@ -162,7 +165,6 @@ class AzureTarget:
         request = self._decided(request, on_event, record=False)
         new = not self.engines.make(request.instance, {}).exists(request.instance.opaque)
         props = self.props(request, secrets=values.made_up_secrets(request.profile) if new else None)
-        props = self._with_former_secrets(props, request.instance)
         stage = host_name.next_stage(host_name.look(self.clients(request.instance).arm, props))
         props = dataclasses.replace(props, binding=stage)
         with self._engine(request.instance) as engine:
@@ -186,7 +188,9 @@ class AzureTarget:
         instance = request.instance
         clients = self.clients(instance)
         secrets = values.ensure_secrets(self.vault(instance.opaque), request.profile)
-        props = self._with_former_secrets(self.props(request, secrets=secrets), instance)
+        props = self.props(request, secrets=secrets)
+        instance, former = self._with_former(instance, props)
+        vault = ways.to_vault(clients, props.names)
         named = host_name.look(clients.arm, props)
         props = dataclasses.replace(props, binding=named.binding)
         program = azure_program(props)
@@ -194,12 +198,11 @@ class AzureTarget:
             for holder in engine.break_lock(instance.opaque):
                 lease.evidence(f"took over the engine's lock of a dead process: {holder}")
             lease.check()
-            if request.profile.services & {Service.DATABASE}:
-                server = self.server_id(instance)
-                if deploying.enters(props, lease):
-                    locks.refuse_locked(clients.arm, server)
-                # What a killed run left open.
-                way_in.shut(clients.arm, server, lease)
+            if deploying.enters(props, lease):
+                locks.refuse_locked(clients.arm, self.server_id(instance))
+            ways.shut(clients, props, lease)  # what a killed run left open
+            purge = partial(former_secrets.purge, vault, clients, lease=lease, on_event=on_event)
+            purge(former.back)
             bound = self.made(instance, ":WebAppHostNameBinding")
             host_name.unbind(clients.arm, props, bound, lease=lease, on_event=on_event)
             lease.intent(f"{instance.mark}engine up, stack {instance.opaque}")
@@ -212,6 +215,7 @@ class AzureTarget:
                     # What it has just made may not be seen yet; its state knows.
                     refresh=first,
                     adopt=partial(_find_made, clients),
+                    retain=former.retained,
                 ),
                 lease=lease,
                 on_event=on_event,
@@ -219,6 +223,8 @@ class AzureTarget:
         changed = [change for change in result.changes if change.kind is not ChangeKind.SAME]
         lease.evidence(f"engine up: {len(changed)} of {len(result.changes)} resources changed")
         deploying.finish(clients, props, secrets, lease=lease, on_event=on_event)
+        purge(former.due - former.back)
+        instance = self._with_fact(instance, former_secrets.FACT, "")
         if props.hostname and props.running:
             # Afterwards: a name that is not served yet is no reason to keep a version back.
             props, named = self._settle_name(instance, props, named, lease, on_event)
@@ -304,6 +310,14 @@ class AzureTarget:
         props = self.props(request, secrets=secrets)
         clients = self.clients(request.instance)
         return entering.execute(clients, props, secrets, command, hold=hold, on_event=on_event)
+
+    def blobs(
+        self, request: Request, lease: Lease, on_event: OnEvent, *, change: bool
+    ) -> AbstractContextManager[files.Files]:
+        """Lend the blobs over the private way in."""
+        return files.opened(
+            self.clients(request.instance), self.props(request), lease, on_event, change=change
+        )
 
     def inventory(self, instance: Instance) -> frozenset[Asset]:
         """Return every asset of the instance that a look at Azure shows."""
@@ -462,9 +476,17 @@ class AzureTarget:
             secrets=secrets,
         )
 
-    def _with_former_secrets(self, props: AzureProps, instance: Instance) -> AzureProps:
-        secrets = self._resources(instance, "keyvault:Secret")
-        return values.with_former_secrets(props, [one.name for one in secrets])
+    def _with_former(self, instance: Instance, props: AzureProps) -> tuple[Instance, Former]:
+        """Return which secrets are to go, recorded before the engine lets go of them."""
+        made = [one.name for one in self._resources(instance, "keyvault:Secret")]
+        former = Former.of(props, made, instance)
+        return self._with_fact(instance, former_secrets.FACT, former.fact), former
+
+    def _with_fact(self, instance: Instance, fact: str, value: str) -> Instance:
+        """Return the instance with a fact, recorded."""
+        if instance.facts.get(fact, "") == value:
+            return instance
+        return self.register.update(instance.name, facts={**instance.facts, fact: value})
 
     def _resources(self, instance: Instance, kind: str) -> list[Resource]:
         """Return what the engine's state has of a kind (the end of a token)."""
@@ -479,10 +501,7 @@ class AzureTarget:
         """Return the request with the place of the engine's state, recorded before it is used."""
         instance, place = request.instance, self.engines.place
         self.engines.refuse_elsewhere([instance])
-        if instance.facts.get(engines.FACT, "") == place:
-            return request
-        facts = {**instance.facts, engines.FACT: place}
-        return dataclasses.replace(request, instance=self.register.update(instance.name, facts=facts))
+        return dataclasses.replace(request, instance=self._with_fact(instance, engines.FACT, place))
 
     @contextmanager
     def _engine(self, instance: Instance) -> Iterator[Engine]:

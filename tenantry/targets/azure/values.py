@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from tenantry.components.azure.props import (
     ADMINISTRATOR,
     APP_PASSWORD,
-    IN_VAULT,
     AzureProps,
     Binding,
     Suffixes,
 )
-from tenantry.components.azure.settings import site_settings
 from tenantry.config.profile import resolved_settings
 from tenantry.config.regions import find_region, region_code
 from tenantry.errors import DefectError, SpecError, UnavailableError
-from tenantry.model.azure_names import AzureNames, client_code, secret_name
+from tenantry.model.azure_names import AzureNames, client_code
 from tenantry.model.azure_sizes import AZURE_SIZES
 from tenantry.model.lifecycle import State
 from tenantry.model.profile import Profile, Service
@@ -47,7 +44,6 @@ __all__ = [
     "names_of",
     "region_of",
     "tags_of",
-    "with_former_secrets",
 ]
 
 ADMINISTRATOR_PASSWORD: Final = "database.administrator.password"  # noqa: S105 - names of secrets
@@ -139,18 +135,6 @@ def azure_props(
         postgres_version=instance.facts.get(VERSION, "17"),
         standby_offered=offers_standby(instance.facts),
     )
-
-
-def with_former_secrets(props: AzureProps, made: Iterable[str]) -> AzureProps:
-    """Return the props with those secrets of the vault that no variable has any more.
-
-    ``made`` are the names that the engine has for what it made. It would delete such a
-    secret at the vault itself, which lets nobody in.
-    """
-    settings = site_settings(props)
-    named = {secret_name(one) for one in (*settings.secret, *settings.told_in_secret)}
-    there = {one.removeprefix(IN_VAULT) for one in made if one.startswith(IN_VAULT)}
-    return dataclasses.replace(props, former_secrets=tuple(sorted(there - named)))
 
 
 def _binding(spec: InstanceSpec, instance: Instance) -> Binding:

@@ -1,153 +1,174 @@
 """The one private way in: the operator's own address, allowed for an operation and withdrawn (ADR 0015).
 
-The server tells the address that it sees when it refuses it; nothing else is
-asked for it. What was opened is closed in any case, and looked at afterwards;
-what a killed run left open is closed by the next one.
+What is the same for each service stands here; what a service needs of its own is a
+``Way``. The service tells the address that it sees when it refuses it; nobody else is
+asked for it. What was opened is closed in any case, and looked at afterwards; what a
+killed run left open is closed by the next one.
 """
 
 from __future__ import annotations
 
-import re
+import itertools
 import time
-from collections.abc import Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from tenantry.adapters.azure_arm import Arm
-from tenantry.adapters.azure_look import Reads
-from tenantry.errors import FailedError, TenantryError, UnavailableError
-from tenantry.model.azure_types import TYPES
+from tenantry.errors import DefectError, FailedError, TenantryError, UnavailableError
 from tenantry.ports import Event, Lease, OnEvent
-from tenantry.targets.azure import locks
-from tenantry.targets.azure.database import Door
+from tenantry.targets.azure import lent_roles, locks
 
-__all__ = ["is_closed", "opened", "shut"]
+__all__ = ["Way", "opened", "shut"]
 
-_RULE: Final = "tenantry-operator"
-_VERSION: Final = TYPES["azure-native:dbforpostgresql:Server"].version
+_Found = TypeVar("_Found")
 _PATIENCE_SECONDS: Final = 180.0
-_ADDRESS: Final = re.compile(r'no pg_hba\.conf entry for host "([0-9.]+)"')
+
+
+class Way(ABC):
+    """What it takes to open one service to one address, and to close it again."""
+
+    role = (
+        ""  # that whoever enters needs there, by the id of a built-in one; "": the service has its own logins
+    )
+    patience_seconds = _PATIENCE_SECONDS  # until it lets us in
+    pauses: Sequence[float] = (1.0,)  # seconds between tries; the last one goes on
+    remedy = "run the same command again"  # where it does not let us in
+
+    def __init__(self, arm: Arm, resource_id: str) -> None:
+        self.arm = arm
+        self.id = resource_id
+
+    @property
+    def name(self) -> str:
+        """The name of what is opened."""
+        return self.id.rpartition("/")[2]
+
+    @property
+    def asked(self) -> Way:
+        """Whose refusal tells our address: not every service names it."""
+        return self
+
+    @abstractmethod
+    def allow(self, address: str) -> None:
+        """Let one address in; "": be there for everybody, and refuse them."""
+
+    def address(self) -> str:
+        """Knock once; return the address that is refused, "" if it lets us in already.
+
+        Raises:
+            TenantryError: it says neither; it may a moment later.
+        """
+        raise DefectError(f"{type(self).__name__} does not tell an address")
+
+    @abstractmethod
+    def enter(self) -> None:
+        """Enter once, and leave. Raise TenantryError while we are not let in."""
+
+    @abstractmethod
+    def close(self, lease: Lease) -> None:
+        """Let nobody in any more. Not after a look, which may still show what was before it was opened."""
+
+    @abstractmethod
+    def is_closed(self) -> bool:
+        """Look whether nobody is let in. What is gone is closed."""
 
 
 @contextmanager
-def opened(arm: Arm, server_id: str, door: Door, lease: Lease, on_event: OnEvent) -> Iterator[None]:
-    """Let this machine reach a server for as long as the block runs.
+def opened(way: Way, lease: Lease, on_event: OnEvent, *, principal: str = "") -> Iterator[None]:
+    """Let this machine reach a service for as long as the block runs.
 
     Of locks the instance's own alone is ever lifted.
 
+    Args:
+        way: to the service.
+        lease: of the running operation.
+        on_event: told that it opens and closes.
+        principal: id of who enters, where the service asks for a role.
+
     Raises:
-        UnavailableError: the address is not learned, or the server does not let it in.
+        UnavailableError: the address is not learned, or the service does not let it in.
         FailedError: somebody else's lock would forbid to close it again; nothing was opened then.
             Or afterwards it is still open.
+        RefusedError: the operation was cancelled.
     """
-    locks.refuse_locked(arm, server_id)  # it would forbid to close it again
-    lease.intent(f"way in: allow the operator's address at {server_id.rpartition('/')[2]}")
+    for resource in dict.fromkeys((way.id, way.asked.id)):
+        locks.refuse_locked(way.arm, resource)
+    lease.intent(f"way in: allow the operator's address at {way.name}")
     on_event(Event(text="opening the private way in for this machine"))
-    address = ""
+    role = ""
     try:
-        _enable(arm, server_id)
-        address = _learned(door)
+        if way.role:
+            role = lent_roles.lend(way.arm, way.id, role=way.role, principal=principal)
+        address = _address(way, lease)
         if address:
-            ends = {"startIpAddress": address, "endIpAddress": address}
-            arm.put(f"{server_id}/firewallRules/{_RULE}", _VERSION, {"properties": ends})
+            way.allow(address)
             lease.evidence("way in: one address is allowed")
-            _wait_until_let_in(door)
+        if address or way.role:
+            _until(way, way.enter, "does not let this machine in", lease)
         yield
     finally:
         on_event(Event(text="closing the private way in"))
-        # Not after a look: it may still show what was before this opened it.
-        _disable(arm, server_id)
-        # Without an address it let us in already: by a rule that a killed run left, perhaps.
-        if address or arm.get(f"{server_id}/firewallRules/{_RULE}", _VERSION) is not None:
-            _delete_rule(arm, server_id, lease)
-        _see_that_it_is_closed(arm, server_id)
+        _withdraw(way, lease, role)
         lease.evidence("way in: withdrawn, and seen to be closed")
 
 
-def shut(arm: Arm, server_id: str, lease: Lease) -> None:
-    """Withdraw what an operation allowed, and look that it is so. A server that is gone is closed."""
-    if is_closed(arm, server_id):
-        return
-    server = arm.get(server_id, _VERSION)
-    if server is not None and _public_access(server) != "Disabled":
-        _disable(arm, server_id)
-    if arm.get(f"{server_id}/firewallRules/{_RULE}", _VERSION) is not None:
-        _delete_rule(arm, server_id, lease)
-    _see_that_it_is_closed(arm, server_id)
+def shut(way: Way, lease: Lease) -> None:
+    """Withdraw what an operation allowed, and look that it is so. What is gone is closed."""
+    if not way.is_closed():
+        _withdraw(way, lease, "")
 
 
-def _see_that_it_is_closed(arm: Arm, server_id: str) -> None:
+def _withdraw(way: Way, lease: Lease, role: str) -> None:
+    try:
+        way.close(lease)
+    finally:
+        if way.role:
+            lent_roles.withdraw(way.arm, way.id, known=role, lease=lease)
+    _see_that_it_is_closed(way)
+
+
+def _see_that_it_is_closed(way: Way) -> None:
     """Look until it is seen to be closed: a look may show what was a moment ago."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not is_closed(arm, server_id):
+    while not (way.is_closed() and not (way.role and lent_roles.left(way.arm, way.id))):
         if time.monotonic() < deadline:
             time.sleep(1)
             continue
         raise FailedError(
-            f"the private way into {server_id.rpartition('/')[2]} is still open",
-            hint="run the same command again; in the portal: public access of the server must be off",
+            f"the private way into {way.name} is still open",
+            hint="run the same command again; in the portal its public access must be off, without a rule "
+            "for an address, and without a role of tenantry's own principal there",
             code="way-in-open",
         )
 
 
-def is_closed(arm: Reads, server_id: str) -> bool:
-    """Say whether a server has no public access and no rule that lets somebody in."""
-    server = arm.get(server_id, _VERSION)
-    if server is None:
-        return True
-    rules = arm.list(f"{server_id}/firewallRules", _VERSION)
-    return _public_access(server) == "Disabled" and not rules
+def _address(way: Way, lease: Lease) -> str:
+    """Return the address that a service sees and refuses; "" if it lets us in already."""
+    asked = way.asked
+    says = "does not say which address it sees"
+    if asked is way:
+        way.allow("")
+        return _until(way, way.address, says, lease)
+    try:
+        asked.allow("")
+        return _until(asked, asked.address, says, lease)
+    finally:
+        asked.close(lease)
+        _see_that_it_is_closed(asked)
 
 
-def _delete_rule(arm: Arm, server_id: str, lease: Lease) -> None:
-    """Delete the rule. A delete lock of the server forbids that, too: our own is lifted, and put back."""
-    locks.delete_part(arm, f"{server_id}/firewallRules/{_RULE}", _VERSION, of=server_id, lease=lease)
-
-
-def _public_access(server: Mapping[str, Any]) -> str:
-    network = server.get("properties", {}).get("network") or {}
-    return str(network.get("publicNetworkAccess"))
-
-
-def _enable(arm: Arm, server_id: str) -> None:
-    arm.patch(server_id, _VERSION, {"properties": {"network": {"publicNetworkAccess": "Enabled"}}})
-
-
-def _disable(arm: Arm, server_id: str) -> None:
-    arm.patch(server_id, _VERSION, {"properties": {"network": {"publicNetworkAccess": "Disabled"}}})
-
-
-def _learned(door: Door) -> str:
-    """Return the address that the server sees and refuses; "" if it lets us in already."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while True:
+def _until(way: Way, act: Callable[[], _Found], why: str, lease: Lease) -> _Found:
+    deadline = time.monotonic() + way.patience_seconds
+    for pause in itertools.chain(way.pauses, itertools.repeat(way.pauses[-1])):
         try:
-            with door.open(timeout=10):
-                return ""
+            return act()
         except TenantryError as error:
-            found = _ADDRESS.search(error.message)
-            if found:
-                return found[1]
-            if time.monotonic() > deadline:
+            if time.monotonic() + pause > deadline:
                 raise UnavailableError(
-                    f"the server {door.host} does not say which address it sees: {error.message}",
-                    hint="see that this machine may reach port 5432 outside",
-                    code="no-way-in",
+                    f"{way.name} {why}: {error.message}", hint=way.remedy, code="no-way-in"
                 ) from None
-        time.sleep(1)
-
-
-def _wait_until_let_in(door: Door) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        try:
-            with door.open(timeout=10):
-                return
-        except TenantryError as error:
-            if time.monotonic() > deadline:
-                raise UnavailableError(
-                    f"the server {door.host} does not let this machine in: {error.message}",
-                    hint="run the same command again",
-                    code="no-way-in",
-                ) from None
-        time.sleep(0.5)
+        lease.check()
+        time.sleep(pause)
+    raise DefectError("there is always another pause")

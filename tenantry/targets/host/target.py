@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -16,12 +16,12 @@ from tenantry.adapters.register import SqlRegister
 from tenantry.adapters.vault import FileVault
 from tenantry.components.host.props import InstanceProps
 from tenantry.config.spec import load_spec
-from tenantry.errors import FailedError, Problem, TenantryError, UnavailableError
+from tenantry.errors import DefectError, FailedError, Problem, TenantryError, UnavailableError
 from tenantry.model.lifecycle import State
 from tenantry.model.profile import Profile
 from tenantry.model.spec import InstanceSpec, Workspace
 from tenantry.model.status import Asset, BackupRecord, Change, Condition, Evidence, Residue
-from tenantry.ports import Hold, Instance, Lease, OnEvent, Request
+from tenantry.ports import Blobs, Hold, Instance, Lease, OnEvent, Request
 from tenantry.providers.base import Provider, by_token, serve
 from tenantry.providers.handler import Inputs
 from tenantry.providers.host.identity import PACKAGE, VERSION
@@ -172,6 +172,13 @@ class HostTarget:
         """Run a command as the instance, in its environment, on this terminal."""
         del hold, on_event  # nothing is opened for it
         return entry.execute(self.props(request), command)
+
+    def blobs(
+        self, request: Request, lease: Lease, on_event: OnEvent, *, change: bool
+    ) -> AbstractContextManager[Blobs]:
+        """Raise: a host takes no profile with blobs."""
+        del lease, on_event, change
+        raise DefectError(f"{request.instance.name} is on a host, and has blobs")
 
     def inventory(self, instance: Instance) -> frozenset[Asset]:
         """Return every asset of the instance that can be found on this host."""

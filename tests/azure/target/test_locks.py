@@ -9,6 +9,7 @@ import pytest
 from tenantry.errors import FailedError
 from tenantry.model.azure_types import TYPES
 from tenantry.targets.azure import locks, way_in
+from tenantry.targets.azure.way_to_database import ToDatabase
 
 _GROUP = "/subscriptions/s/resourceGroups/rg-kenya"
 _SERVER = f"{_GROUP}/providers/Microsoft.DBforPostgreSQL/flexibleServers/psql"
@@ -67,15 +68,12 @@ class _Lease:
 
 @contextmanager
 def _opened(manager: _Manager) -> Any:
-    door: Any = None
-    with way_in.opened(
-        manager,  # type: ignore[arg-type]
-        _SERVER,
-        door,
-        _Lease(),  # type: ignore[arg-type]
-        lambda _: None,
-    ):
+    with way_in.opened(_to(manager), _Lease(), lambda _: None):  # type: ignore[arg-type]
         yield
+
+
+def _to(manager: _Manager) -> ToDatabase:
+    return ToDatabase(manager, _SERVER)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +101,7 @@ def test_a_lock_of_something_else_holds_nobody_up() -> None:
 
 def test_what_was_left_open_is_closed_with_our_own_lock_lifted_and_put_back() -> None:
     manager = _Manager(_OURS, open_=True)
-    way_in.shut(manager, _SERVER, _Lease())  # type: ignore[arg-type]
+    way_in.shut(_to(manager), _Lease())  # type: ignore[arg-type]
     assert manager.effects == [
         ("PATCH", _SERVER),
         ("DELETE", _OURS),
@@ -117,7 +115,7 @@ def test_somebody_elses_lock_is_never_lifted_and_is_named() -> None:
     theirs = f"{_SERVER}{_AT}theirs"
     manager = _Manager(_OURS, theirs, open_=True)
     with pytest.raises(FailedError, match="theirs"):
-        way_in.shut(manager, _SERVER, _Lease())  # type: ignore[arg-type]
+        way_in.shut(_to(manager), _Lease())  # type: ignore[arg-type]
     assert ("DELETE", theirs) not in manager.effects
     assert set(manager.locked) == {_OURS, theirs}
 

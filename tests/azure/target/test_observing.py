@@ -19,7 +19,7 @@ from tenantry.errors import UnavailableError
 from tenantry.model.profile import Service
 from tenantry.model.residency import AzurePlacement, Residency, StorageRedundancy
 from tenantry.model.status import Condition, Truth
-from tenantry.targets.azure import inventory, observing
+from tenantry.targets.azure import inventory, lent_roles, observing
 from tests.azure.recording import example_props
 from tests.journeys.sweep import spec_and_profile
 
@@ -66,6 +66,7 @@ class _Azure:
         ]
         self.containers = [{"name": one} for one in props.profile.containers]
         self.rules = list[dict[str, Any]]()
+        self.roles = list[dict[str, Any]]()
         self.backups = [{"name": "b1", "properties": {"completedTime": "2026-11-20T03:00:00+00:00"}}]
 
     def _of(self, type_: str, name: str, **properties: Any) -> dict[str, Any]:
@@ -85,6 +86,7 @@ class _Azure:
             "containers": self.containers,
             "firewallRules": self.rules,
             "backups": self.backups,
+            "roleAssignments": self.roles,
         }
         return copy.deepcopy(answers[path.rpartition("/")[2]])
 
@@ -147,6 +149,13 @@ def _says(which: str, **properties: Any) -> Callable[[_Azure], None]:
     return lambda azure: getattr(azure, which)["properties"].update(properties)
 
 
+def _lent(azure: _Azure) -> None:
+    """Leave what a run that was killed in the account would have left."""
+    arm: Any = SimpleNamespace(put=lambda path, _, body: azure.roles.append({"id": path, **body}))
+    lent_roles.lend(arm, azure.account["id"], role=lent_roles.BLOB_READER, principal="somebody")
+    azure.roles.append({"id": f"{azure.roles[0]['id'][:-1]}x", "properties": azure.roles[0]["properties"]})
+
+
 def _state(which: str, state: str) -> Callable[[_Azure], None]:
     return lambda azure: getattr(azure, which).update(provisioningState=state)
 
@@ -191,6 +200,7 @@ _BAD: Mapping[str, tuple[Callable[[_Azure], None], str, str, str]] = {
     "an open vault for keys": (_says("keys", **_OPEN), "Private", "VaultOpen", "kvk-kenya"),
     "an open account": (_says("account", **_OPEN), "Private", "StorageOpen", "has public access"),
     "an open cache": (_says("cache", **_OPEN), "Private", "CacheOpen", "has public access"),
+    "a role that a killed run left": (_lent, "Private", "RoleLeft", "gave itself"),
 }  # fmt: skip
 
 

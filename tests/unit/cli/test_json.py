@@ -13,7 +13,8 @@ from tenantry.cli.app import app
 from tests.support.reference import documented_keys, undocumented
 from tests.unit.cli.conftest import SPEC, Run
 
-WITHOUT_JSON = {"instance exec"}  # its standard output is the command's that it runs
+# Their standard output is the command's that is run, and the blob's.
+WITHOUT_JSON = {"instance exec", "blob read"}
 ENVELOPE = ["tenantry", "command", "status", "data", "problems"]
 
 

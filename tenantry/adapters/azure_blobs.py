@@ -1,0 +1,136 @@
+"""The blobs of a storage account, listed, read and deleted as whoever has a role there.
+
+Names of blobs may be personal data, so no error here has one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from tenantry.adapters.azure_answers import first_line, storage_code
+from tenantry.errors import FailedError, RefusedError, TenantryError, UnavailableError
+from tenantry.model.status import StoredBlob
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+__all__ = ["AccountBlobs"]
+
+_REFUSED: Final = frozenset({"AuthorizationFailure", "AuthorizationPermissionMismatch"})
+
+
+class AccountBlobs:
+    """A client of one account."""
+
+    def __init__(
+        self, account: str, *, suffix: str, credential: TokenCredential, ca_file: Path | None = None
+    ) -> None:
+        """Make a client; nothing is asked for yet.
+
+        Args:
+            account: its name.
+            suffix: what the host names of accounts end in, as blob.core.windows.net.
+            credential: of the workspace.
+            ca_file: what HTTPS is verified with; None: the system's authorities.
+        """
+        self._account, self._suffix = account, suffix
+        self._credential, self._ca_file = credential, ca_file
+
+    def containers(self) -> Sequence[str]:
+        """Return the names of all containers."""
+        with self._told(""):
+            return sorted(str(one.name) for one in self._client.list_containers())
+
+    def listed(self, container: str, prefix: str) -> Sequence[StoredBlob]:
+        """Return the blobs of a container whose names begin so, in the order of their names."""
+        with self._told(container):
+            found = self._client.get_container_client(container).list_blobs(name_starts_with=prefix or None)
+            return [
+                StoredBlob(
+                    container=container,
+                    name=str(one.name),
+                    size_bytes=int(one.size),
+                    changed=one.last_modified,
+                    type=str(one.content_settings.content_type or ""),
+                )
+                for one in found
+            ]
+
+    def chunks(self, container: str, name: str) -> Iterator[bytes]:
+        """Yield the bytes of a blob, as it was when the first were read."""
+        with self._told(container):
+            yield from self._client.get_blob_client(container, name).download_blob().chunks()
+
+    def delete(self, container: str, name: str) -> bool:
+        """Delete a blob with its snapshots; return whether there was one."""
+        try:
+            with self._told(container):
+                self._client.get_blob_client(container, name).delete_blob(delete_snapshots="include")
+        except FailedError as error:
+            if error.code != "no-blob":
+                raise
+            return False
+        return True
+
+    def deleted(self, container: str, name: str) -> datetime | None:
+        """Return when a blob was deleted that is kept, the newest of its name; None: none is kept."""
+        with self._told(container):
+            client = self._client.get_container_client(container)
+            listed = client.list_blobs(name_starts_with=name, include=["deleted", "snapshots"])
+            times = [one.deleted_time for one in listed if one.name == name and one.deleted]
+        return max(times, default=None)
+
+    @cached_property
+    def _client(self) -> Any:
+        from azure.storage.blob import BlobServiceClient
+
+        return BlobServiceClient(
+            f"https://{self._account}.{self._suffix}",
+            self._credential,
+            retry_total=4,
+            initial_backoff=1,  # seconds; Azure's client begins with 15
+            connection_verify=True if self._ca_file is None else str(self._ca_file),
+            use_env_settings=self._ca_file is None,
+        )
+
+    @contextmanager
+    def _told(self, container: str) -> Iterator[None]:
+        """Tell Azure's refusals, and files of the credential that are gone, as errors of ours."""
+        from azure.core.exceptions import AzureError
+
+        try:
+            yield
+        except (AzureError, OSError) as error:
+            raise self._error(error, container) from None
+
+    def _error(self, error: Exception, container: str) -> TenantryError:
+        code = storage_code(error)
+        if code == "BlobNotFound":
+            return FailedError(
+                f"the container {container} has no blob of that name",
+                hint="see: tenantry blob list NAME CONTAINER; a name is case-sensitive",
+                code="no-blob",
+            )
+        if code in {"ContainerNotFound", "InvalidResourceName", "InvalidUri"}:
+            return FailedError(
+                f"the account {self._account} has no container {container}",
+                hint="see: tenantry blob list NAME",
+                code="no-container",
+            )
+        if code in _REFUSED:
+            return RefusedError(
+                f"{self._account} refuses: {code}",
+                hint="a role may not be in force everywhere yet: run the same command again",
+                code="blobs-refused",
+            )
+        why = f"{code}: {type(error).__name__}" if code else first_line(error)
+        return UnavailableError(
+            f"the blobs of {self._account} cannot be reached: {why}",
+            hint="see that the network lets you out; then run the same command again",
+            code="blobs-unreachable",
+        )

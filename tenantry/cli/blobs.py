@@ -1,0 +1,108 @@
+"""The work behind ``blob``: list, read and delete, over the private way in."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from tenantry.cli.operating import insist
+from tenantry.cli.render.progress import Progress
+from tenantry.cli.signals import stop_politely
+from tenantry.cli.wiring import Wiring
+from tenantry.errors import Problem, RefusedError, UsageError
+from tenantry.journeys import blobs as journeys
+from tenantry.result import Result
+
+__all__ = ["deleted", "listed", "read"]
+
+_MODE = 0o600
+
+
+def listed(name: str, container: str, *, prefix: str, reason: str, workspace: Path | None) -> Result:
+    """List blobs."""
+    wiring = Wiring(workspace)
+    instance = wiring.workable(name)
+    insist(reason)
+    with Progress() as progress, stop_politely(wiring, name):
+        found = journeys.listed(
+            instance, container, prefix=prefix, services=wiring.services(progress), reason=reason
+        )
+    rows = [
+        {
+            "container": one.container,
+            "blob": one.name,
+            "size_bytes": one.size_bytes,
+            "changed": one.changed,
+            "type": one.type,
+        }
+        for one in found
+    ]
+    return Result(command="blob list", data={"name": name, "blobs": rows})
+
+
+def read(
+    name: str, container: str, blob: str, *, to: Path | None, reason: str, workspace: Path | None
+) -> Result:
+    """Write the bytes of a blob to standard output, or into a new file."""
+    wiring = Wiring(workspace)
+    instance = wiring.workable(name)
+    insist(reason)
+    progress = Progress()  # no live line: standard output may be the same terminal
+    with _sink(to) as sink, stop_politely(wiring, name):
+        services = wiring.services(progress)
+        journeys.read(instance, container, blob, sink.write, services=services, reason=reason)
+        sink.flush()
+    return Result(command="blob read", data={})
+
+
+def deleted(
+    name: str, container: str, blob: str, *, confirm: str, reason: str, workspace: Path | None
+) -> Result:
+    """Show what would be deleted, or delete it."""
+    wiring = Wiring(workspace)
+    instance = wiring.workable(name)
+    insist(reason)
+    again = f"add --confirm {name}"
+    if confirm and confirm != name:
+        raise RefusedError(
+            f"--confirm says {confirm}, the instance is {name}: nothing was deleted",
+            hint=again,
+            code="not-confirmed",
+        )
+    data = {"name": name, "rehearsal": instance.rehearsal, "container": container, "blob": blob}
+    if not confirm:
+        problem = Problem(code="not-confirmed", message="nothing was deleted: this only shows it", hint=again)
+        data |= {"deleted": False, "recoverable_until": None}
+        return Result(command="blob delete", data=data, problems=(problem,))
+    with Progress() as progress, stop_politely(wiring, name):
+        until = journeys.delete(instance, container, blob, services=wiring.services(progress), reason=reason)
+    return Result(command="blob delete", data={**data, "deleted": True, "recoverable_until": until})
+
+
+@contextmanager
+def _sink(to: Path | None) -> Iterator[BinaryIO]:
+    """Lend what the bytes go to. A new file that is not whole is removed again.
+
+    Raises:
+        UsageError: the file is there already, or cannot be made.
+    """
+    if to is None:
+        yield sys.stdout.buffer
+        return
+    try:
+        descriptor = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
+    except OSError as error:
+        raise UsageError(
+            f"{to} cannot be made: {error.strerror}", hint="name a new file with --to", code="no-file"
+        ) from None
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+    except BaseException:
+        with suppress(OSError):
+            to.unlink()
+        raise

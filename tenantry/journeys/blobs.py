@@ -1,0 +1,83 @@
+"""List, read and delete the blobs of an instance. Who did and why is journaled first.
+
+What a blob is called may be personal data: no line of the journal has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from tenantry.errors import SpecError
+from tenantry.journeys.services import Services
+from tenantry.model.profile import Service
+from tenantry.model.status import StoredBlob
+from tenantry.ports import Blobs, Instance, Lease
+
+__all__ = ["delete", "listed", "read"]
+
+
+def listed(
+    instance: Instance, container: str, *, prefix: str, services: Services, reason: str
+) -> Sequence[StoredBlob]:
+    """Return the blobs of a container, "" of all, whose names begin so."""
+    did = f"listed the blobs of {f'the container {container}' if container else 'all containers'}"
+    with _opened(instance, did, services=services, reason=reason) as (blobs, _):
+        return blobs.listed(container, prefix)
+
+
+def read(
+    instance: Instance,
+    container: str,
+    name: str,
+    write: Callable[[bytes], object],
+    *,
+    services: Services,
+    reason: str,
+) -> None:
+    """Write the bytes of a blob, piece by piece; the instance is held until the last one."""
+    did = f"read a blob of the container {container}"
+    with _opened(instance, did, services=services, reason=reason) as (blobs, _):
+        for chunk in blobs.read(container, name):
+            write(chunk)
+
+
+def delete(
+    instance: Instance, container: str, name: str, *, services: Services, reason: str
+) -> datetime | None:
+    """Delete a blob; return until when it can be recovered, None if not at all."""
+    did = f"set out to delete a blob of the container {container}"
+    with _opened(instance, did, services=services, reason=reason, change=True) as (blobs, lease):
+        lease.intent(f"{instance.mark}delete a blob of the container {container}")
+        until = blobs.delete(container, name)
+        kept = f"kept until {until:%Y-%m-%d}" if until else "nothing of it is kept"
+        lease.evidence(f"{instance.mark}the blob is deleted: {kept}")
+    return until
+
+
+@contextmanager
+def _opened(
+    instance: Instance, did: str, *, services: Services, reason: str, change: bool = False
+) -> Iterator[tuple[Blobs, Lease]]:
+    """Hold the instance and lend its blobs.
+
+    Raises:
+        SpecError: its workload has none.
+        BusyError: another operation holds the instance.
+    """
+    request = services.request(instance)
+    if Service.BLOBS not in request.profile.services:
+        raise SpecError(
+            f"the profile {request.profile.name} of {instance.name} has no blobs",
+            hint="folders of a profile are no blobs; see: tenantry instance exec --help",
+            code="no-blobs",
+        )
+    register = services.register
+    register.record(instance=instance.opaque, kind="access", text=f"{services.person} {did}: {reason}")
+    with (
+        register.lease(instance, kind="blob", person=services.person, reason=reason) as lease,
+        services.target.blobs(request, lease, services.on_event, change=change) as blobs,
+    ):
+        lease.check()
+        yield blobs, lease

@@ -1,0 +1,88 @@
+"""The way in to a database server: a firewall rule for one address; its logins are its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tenantry.adapters.azure_arm import Arm
+from tenantry.adapters.azure_look import Reads
+from tenantry.errors import TenantryError
+from tenantry.model.azure_types import TYPES
+from tenantry.ports import Lease
+from tenantry.targets.azure import locks
+from tenantry.targets.azure.database import Door
+from tenantry.targets.azure.way_in import Way
+
+__all__ = ["ToDatabase", "is_closed"]
+
+_RULE: Final = "tenantry-operator"
+_VERSION: Final = TYPES["azure-native:dbforpostgresql:Server"].version
+_ADDRESS: Final = re.compile(r'no pg_hba\.conf entry for host "([0-9.]+)"')
+
+
+class ToDatabase(Way):
+    """To a flexible server."""
+
+    remedy = "see that this machine may reach port 5432 outside; then run the same command again"
+
+    def __init__(self, arm: Arm, server_id: str, door: Door | None = None) -> None:
+        """``door`` is where to enter; it is not needed to close, or to look."""
+        super().__init__(arm, server_id)
+        self._door = door
+        self._rule = f"{server_id}/firewallRules/{_RULE}"
+        self._ruled = False
+
+    def allow(self, address: str) -> None:
+        """See the base."""
+        if not address:
+            self._set_public_access("Enabled")
+            return
+        ends = {"startIpAddress": address, "endIpAddress": address}
+        self.arm.put(self._rule, _VERSION, {"properties": ends})
+        self._ruled = True
+
+    def address(self) -> str:
+        """See the base."""
+        try:
+            self.enter()
+        except TenantryError as error:
+            if found := _ADDRESS.search(error.message):
+                return found[1]
+            raise
+        return ""
+
+    def enter(self) -> None:
+        """See the base."""
+        assert self._door is not None
+        with self._door.open(timeout=10):
+            pass
+
+    def close(self, lease: Lease) -> None:
+        """See the base. A delete lock forbids to delete the rule, too: our own is lifted, and put back."""
+        self._set_public_access("Disabled")
+        # If we made none, it may have let us in by one that a killed run left.
+        if self._ruled or self.arm.get(self._rule, _VERSION) is not None:
+            locks.delete_part(self.arm, self._rule, _VERSION, of=self.id, lease=lease)
+
+    def is_closed(self) -> bool:
+        """See the base."""
+        return is_closed(self.arm, self.id)
+
+    def _set_public_access(self, value: str) -> None:
+        self.arm.patch(self.id, _VERSION, {"properties": {"network": {"publicNetworkAccess": value}}})
+
+
+def is_closed(arm: Reads, server_id: str) -> bool:
+    """Say whether a server has no public access and no rule that lets somebody in, or is not there."""
+    server = arm.get(server_id, _VERSION)
+    if server is None:
+        return True
+    rules = arm.list(f"{server_id}/firewallRules", _VERSION)
+    return _public_access(server) == "Disabled" and not rules
+
+
+def _public_access(server: Mapping[str, Any]) -> str:
+    network = server.get("properties", {}).get("network") or {}
+    return str(network.get("publicNetworkAccess"))

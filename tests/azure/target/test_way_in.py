@@ -1,0 +1,84 @@
+"""What the way in asks Resource Manager for, held against Microsoft's types; and how often it knocks."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from tenantry.targets.azure import lent_roles
+from tenantry.targets.azure.way_in import Way
+from tenantry.targets.azure.way_to_blobs import ToBlobs
+from tenantry.targets.azure.way_to_database import ToDatabase
+from tenantry.targets.azure.way_to_vault import ToVault
+from tests.azure import arm_types
+
+_GROUP = "/subscriptions/s/resourceGroups/rg/providers"
+_VAULT = f"{_GROUP}/Microsoft.KeyVault/vaults/kvs"
+_ACCOUNT = f"{_GROUP}/Microsoft.Storage/storageAccounts/st"
+_SERVER = f"{_GROUP}/Microsoft.DBforPostgreSQL/flexibleServers/psql"
+_DENIALS, _WITHIN = 5, 300.0  # refusals, in so many seconds, that the alert about denied access bears
+
+
+class _Manager:
+    """Keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.sent = list[tuple[str, dict[str, Any]]]()
+
+    def patch(self, path: str, version: str, body: dict[str, Any]) -> None:
+        self.sent.append((path, body))
+
+    put = patch
+
+    def get(self, path: str, version: str) -> None:
+        return None
+
+    def list(self, path: str, version: str) -> list[dict[str, Any]]:
+        return []
+
+
+def _ways(manager: Any) -> dict[str, Way]:
+    vault = ToVault(manager, _VAULT, manager)
+    return {
+        "azure-native:keyvault:Vault": vault,
+        "azure-native:storage:StorageAccount": ToBlobs(manager, _ACCOUNT, vault=vault),
+        "azure-native:dbforpostgresql:Server": ToDatabase(manager, _SERVER),
+    }
+
+
+@pytest.mark.parametrize("token", _ways(None))
+def test_what_opens_and_closes_is_of_microsofts_types(token: str) -> None:
+    manager: Any = _Manager()
+    way = _ways(manager)[token]
+    way.allow("")
+    way.close(manager)
+    if "Server" not in token:  # its rule is a resource of its own
+        way.allow("198.51.100.7")
+    bodies = [body for path, body in manager.sent if path == way.id]
+    assert len(bodies) >= 2
+    wrong = [one for body in bodies for one in arm_types.faults(token, body) if "required" not in one]
+    assert wrong == []
+
+
+def test_a_role_is_lent_in_microsofts_words_and_known_again_by_its_name() -> None:
+    manager: Any = _Manager()
+    role = lent_roles.SECRETS_OFFICER
+    path = lent_roles.lend(manager, _VAULT, role=role, principal="11111111-2222-3333-4444-555555555555")
+    ((sent, body),) = manager.sent
+    assert sent == path
+    assert arm_types.faults("azure-native:authorization:RoleAssignment", body) == []
+    manager.list = lambda *_: [{"id": path, **body}, {"id": f"{path[:-4]}beef", **body}]
+    assert lent_roles.left(manager, f"{_GROUP}".removesuffix("/providers")) == [path]
+    assert lent_roles.left(manager, _VAULT) == [path]
+    assert lent_roles.left(manager, _ACCOUNT) == []
+
+
+def test_a_vault_is_knocked_at_too_seldom_to_raise_the_alert_about_denied_access() -> None:
+    way = _ways(_Manager())["azure-native:keyvault:Vault"]
+    waits = list(itertools.islice(itertools.chain(way.pauses, itertools.repeat(way.pauses[-1])), 20))
+    # Once to hear the address, and then until it lets us in.
+    knocks = [0.0, *itertools.accumulate(waits, initial=0.0)]
+    busiest = max(sum(1 for one in knocks if start <= one < start + _WITHIN) for start in knocks)
+    assert busiest <= _DENIALS
