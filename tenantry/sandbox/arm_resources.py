@@ -212,7 +212,9 @@ class Resources:
             self.remove(found, query=query)
         except BaseException:
             if style_of(found.type).state and (kept := self._cloud.find(found.id)) is not None:
-                kept.properties["provisioningState"] = "Failed"
+                # A group's is rolled back, as the refusal (ResourceGroupDeletionBlocked) says on Azure.
+                group = found.type == ids.GROUP_TYPE
+                kept.properties["provisioningState"] = "Succeeded" if group else "Failed"
                 self._cloud.save(kept)
             raise
 

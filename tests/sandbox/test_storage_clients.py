@@ -102,6 +102,20 @@ def plain(accounts: _Accounts) -> str:
     return accounts.make()
 
 
+@pytest.mark.parametrize("kind", ["Standard_GRS", "Standard_RAGRS", "Standard_GZRS", "Standard_RAGZRS"])
+def test_an_account_with_a_copy_in_the_pair_tells_where_it_is_until_it_has_none(
+    accounts: _Accounts, kind: str
+) -> None:
+    name, storage = f"st{uuid.uuid4().hex[:12]}", accounts.client.storage_accounts
+    storage.begin_create(accounts.group, name, {**_SKU, "sku": {"name": kind}, "properties": {}}).result()
+    told = storage.get_properties(accounts.group, name)
+    assert (told.secondary_location, told.status_of_secondary) == ("northeurope", "available")
+    storage.update(accounts.group, name, {"sku": {"name": "Standard_ZRS"}})
+    told = storage.get_properties(accounts.group, name)
+    assert (told.secondary_location, told.status_of_secondary) == (None, None)
+    storage.delete(accounts.group, name)
+
+
 def test_a_blob_is_written_read_listed_and_deleted(accounts: _Accounts, plain: str) -> None:
     container = accounts.blobs(plain).create_container("first")
     container.upload_blob("a/ü b.txt", b"hello", metadata={"client": "one"})

@@ -153,6 +153,21 @@ def test_a_deletion_that_fails_leaves_the_resource(arm: Arm, group: str, let: Le
     assert arm.delete(path, _NETWORK)
 
 
+def test_a_group_whose_deletion_fails_is_as_it_was_and_takes_resources(
+    arm: Arm, group: str, let: Let
+) -> None:
+    arm.put(f"{group}/providers/{_RULES}/rules", _NETWORK, _HERE)
+    let("fail Conflict Microsoft.Resources/resourceGroups", "DELETE")
+    with pytest.raises(FailedError):
+        arm.delete(group, GROUPS)
+    told = arm.get(group, GROUPS)
+    assert told is not None
+    assert told["properties"]["provisioningState"] == "Succeeded"
+    arm.put(f"{group}/providers/{_RULES}/more", _NETWORK, _HERE)
+    let("clear")
+    assert arm.delete(group, GROUPS)
+
+
 # --- where nothing may be made ---
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from tenantry.config.regions import find_region
 from tenantry.sandbox.kinds import ArmFault, Resource
 
 __all__ = ["ACCOUNT", "check_account", "check_container", "check_service", "fill_account", "fill_service"]
@@ -92,6 +93,17 @@ def fill_account(new: Resource, old: Resource | None, *, base: str, made: str) -
         primaryLocation=new.location,
         statusOfPrimary="available",
     )
+    _tell_secondary(new)
+
+
+def _tell_secondary(account: Resource) -> None:
+    """Tell where the copy of an account with geo-redundancy lies: in the pair of its region."""
+    region = find_region(account.location.replace(" ", "").lower())
+    copied = str(account.body["sku"]["name"]).endswith(("GRS", "GZRS"))
+    told = {"secondaryLocation": region.pair, "statusOfSecondary": "available"} if copied and region else {}
+    for name in ("secondaryLocation", "statusOfSecondary"):
+        account.properties.pop(name, None)
+    account.properties.update(told)
 
 
 def check_service(new: Resource) -> None:
