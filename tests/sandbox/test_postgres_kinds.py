@@ -219,6 +219,33 @@ def test_a_server_whose_key_is_gone_is_inaccessible_until_it_is_back(world: _Wor
         assert opened.run("select 1") == [[1]]
 
 
+@pytest.mark.parametrize("missing", ["", "geoBackupKeyURI", "geoBackupUserAssignedIdentityId", "region"])
+def test_second_backups_under_a_customers_key_need_identity_and_key_in_the_pair(
+    world: _World, missing: str
+) -> None:
+    """France South is the pair of France Central."""
+    pair = "francecentral" if missing == "region" else "francesouth"
+    enabled = {"properties": {"attributes": {"enabled": True}}}
+    for name, region in (("kv", "francecentral"), ("kvp", pair)):
+        world.cloud.put(f"Microsoft.KeyVault/vaults/{name}", {"location": region})
+        world.cloud.put(f"Microsoft.KeyVault/vaults/{name}/keys/cmk", enabled)
+    kind = "Microsoft.ManagedIdentity/userAssignedIdentities/id-pair"
+    encryption = {
+        "type": "AzureKeyVault",
+        "primaryKeyURI": "https://kv.vault.t0st.sandbox.test/keys/cmk/0123",
+        "geoBackupKeyURI": "https://kvp.vault.t0st.sandbox.test/keys/cmk/0123",
+        "geoBackupUserAssignedIdentityId": world.cloud.put(kind, {"location": "francesouth"}).id,
+    }
+    encryption.pop(missing, None)
+    asked: dict[str, Any] = {"dataEncryption": encryption, "backup": {"geoRedundantBackup": "Enabled"}}
+    if missing:
+        with pytest.raises(ArmFault, match="CMKInvalidEncryptionParameters"):
+            world.create(**asked)
+    else:
+        told = world.create(**asked).properties["dataEncryption"]
+        assert told["geoBackupEncryptionKeyStatus"] == "Valid"
+
+
 @pytest.mark.parametrize(
     ("more", "code"),
     [

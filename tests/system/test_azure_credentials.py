@@ -190,7 +190,8 @@ def test_with_the_azure_clis_login_preflight_and_observation_act_as_who_logged_i
 ) -> None:
     az = AzureCli(fleet.sandbox, tmp_path)
     az.sign_in()
+    login = {name: value for name, value in az.environment.items() if name != "HOME"}  # the engine's tools
     _work_as(fleet, "cli")
     for command in ("deploy", "health"):
-        acted = _acted(fleet, "instance", command, kenya, environment=az.environment)
+        acted = _acted(fleet, "instance", command, kenya, environment=login)
         assert acted == {fleet.sandbox.told[_APPLICATION]}

@@ -26,7 +26,12 @@ from tenantry.sandbox.parts.cluster import SYSTEM_DATABASES, Cluster
 from tenantry.sandbox.parts.forwarder import Forwarder
 from tenantry.sandbox.parts.listener import Background
 from tenantry.sandbox.parts.notes import folder_name, iso, moment, same, tidy
-from tenantry.sandbox.parts.postgres_network import endpoint_connections, judge, key_is_usable
+from tenantry.sandbox.parts.postgres_network import (
+    endpoint_connections,
+    judge,
+    key_is_usable,
+    pair_key_is_usable,
+)
 from tenantry.sandbox.parts.programs import find_postgres
 from tenantry.sandbox.watch.filling import fill
 from tenantry.sandbox.watch.gauges import ServerGauges
@@ -84,6 +89,13 @@ class FlexibleServers(Kind):
         rules.fill_in(new, old)
         if not key_is_usable(cloud, new):
             raise ArmFault(400, "CMKKeyNotUsable", "The key named by dataEncryption cannot be used.")
+        if note is None and not pair_key_is_usable(cloud, new):
+            raise ArmFault(
+                400,
+                "CMKInvalidEncryptionParameters",
+                "A server with geo-redundant backups and a customer's key needs an identity and a key of a "
+                "vault in the paired region, too.",
+            )
         if note is None:
             note = self._take_over(cloud, new) if revives else self._begin(cloud, new)
         for name in ("createMode", "pointInTimeUTC"):
@@ -313,6 +325,9 @@ class FlexibleServers(Kind):
         if (properties.get("dataEncryption") or {}).get("type") == "AzureKeyVault":
             status = "Invalid" if note.get("inaccessible") else "Valid"
             properties["dataEncryption"]["primaryEncryptionKeyStatus"] = status
+            if properties["dataEncryption"].get("geoBackupKeyURI"):
+                status = "Valid" if pair_key_is_usable(cloud, resource) else "Invalid"
+                properties["dataEncryption"]["geoBackupEncryptionKeyStatus"] = status
         backups = cloud.children(resource.id, f"{self.type}/backups")
         if times := [str(one.properties.get("completedTime")) for one in backups]:
             properties["backup"] = {**(properties.get("backup") or {}), "earliestRestoreDate": min(times)}

@@ -6,13 +6,14 @@ from ipaddress import IPv4Address
 from typing import Any
 from urllib.parse import urlsplit
 
+from tenantry.config.regions import catalogue
 from tenantry.sandbox.kinds import Cloud, Resource
 from tenantry.sandbox.parts import private
 from tenantry.sandbox.parts.forwarder import Verdict
 from tenantry.sandbox.parts.listener import Peer
 from tenantry.sandbox.parts.notes import everywhere, tidy
 
-__all__ = ["endpoint_connections", "judge", "key_is_usable"]
+__all__ = ["endpoint_connections", "judge", "key_is_usable", "pair_key_is_usable"]
 
 _KEY = "Microsoft.KeyVault/vaults/keys"
 _AZURE_ITSELF = "0.0.0.0"  # noqa: S104 - the rule of that name lets Azure's own services in
@@ -44,14 +45,35 @@ def endpoint_connections(cloud: Cloud, server: Resource) -> list[dict[str, Any]]
 
 def key_is_usable(cloud: Cloud, server: Resource) -> bool:
     """Say whether the key that encrypts a server can be used; true for a key of Azure's own."""
-    encryption = server.properties.get("dataEncryption") or {}
-    uri = urlsplit(str(encryption.get("primaryKeyURI") or ""))
+    return not _is_customers(server) or bool(_usable(cloud, server, "primaryKeyURI"))
+
+
+def pair_key_is_usable(cloud: Cloud, server: Resource) -> bool:
+    """Say whether a second copy of backups has identity and key in the pair, if the customer's encrypt it."""
+    copied = (server.properties.get("backup") or {}).get("geoRedundantBackup") == "Enabled"
+    if not copied or not _is_customers(server):
+        return True
+    region = catalogue().find(server.location)
+    identity = cloud.find(str(server.properties["dataEncryption"].get("geoBackupUserAssignedIdentityId")))
+    if region is None or identity is None or identity.location != region.pair:
+        return False
+    vaults = [cloud.find(key.id.rpartition("/keys/")[0]) for key in _usable(cloud, server, "geoBackupKeyURI")]
+    return any(one is not None and one.location == region.pair for one in vaults)
+
+
+def _is_customers(server: Resource) -> bool:
+    return (server.properties.get("dataEncryption") or {}).get("type") == "AzureKeyVault"
+
+
+def _usable(cloud: Cloud, server: Resource, name: str) -> list[Resource]:
+    """Return the key that a server names, unless it is disabled or not there."""
+    uri = urlsplit(str(server.properties["dataEncryption"].get(name) or ""))
     parts = uri.path.strip("/").split("/")
-    if encryption.get("type") != "AzureKeyVault" or len(parts) < 2:  # noqa: PLR2004 - keys/<name>
-        return encryption.get("type") != "AzureKeyVault"
+    if len(parts) < 2:  # noqa: PLR2004 - keys/<name>
+        return []
     end = f"/vaults/{(uri.hostname or '').split('.')[0]}/keys/{parts[1]}".lower()
     keys = [key for key in everywhere(cloud, server.id, _KEY) if f"/{tidy(key.id)}".endswith(end)]
-    return any((key.properties.get("attributes") or {}).get("enabled", True) for key in keys)
+    return [key for key in keys if (key.properties.get("attributes") or {}).get("enabled", True)]
 
 
 def _contains(rule: dict[str, Any], address: str) -> bool:
