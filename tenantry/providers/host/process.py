@@ -17,7 +17,8 @@ from tenantry.providers.handler import Inputs, Observed, check_known
 from tenantry.providers.host import service_files
 from tenantry.providers.host.executor import Executor
 from tenantry.providers.host.layout import HostLayout
-from tenantry.providers.host.supervised import JANITOR, ProcessStatus, Supervised, service_ids
+from tenantry.providers.host.seen_services import ProcessStatus, service_ids
+from tenantry.providers.host.supervised import JANITOR, Supervised
 
 __all__ = ["JANITOR", "Process", "ProcessStatus", "Supervised", "service_ids"]
 

@@ -17,8 +17,9 @@ from tenantry.providers.host import processes
 from tenantry.providers.host.executor import Executor
 from tenantry.providers.host.layout import HostLayout
 from tenantry.providers.host.process import Process, Supervised, service_ids
+from tenantry.providers.host.seen_services import on_its_way
 from tenantry.providers.host.service_files import Service
-from tenantry.providers.host.supervised import JANITOR, on_its_way
+from tenantry.providers.host.supervised import JANITOR
 from tenantry.providers.host.supervisor import Supervisor, wait_until
 
 _SECRET = "it's a\nsecret $HOME `id`"
