@@ -359,6 +359,14 @@ class Target(Protocol):
         """Return every asset of the instance that can be found by looking, known to us or not."""
         ...
 
+    def obstacles(self, instance: Instance) -> Mapping[str, Problem]:
+        """Return what would stop an erasure before anything is touched: why, by the id of what it is.
+
+        That is what lies among the instance's things and is not its own, or keeps them from being deleted.
+        Looks only. The steps look again: somebody may put something there in between.
+        """
+        ...
+
     def erase_steps(self, instance: Instance) -> Sequence[tuple[str, EraseMethod, Callable[[OnEvent], None]]]:
         """Return the steps of erasure in order: name, method, and the idempotent act itself."""
         ...

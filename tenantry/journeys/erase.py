@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from tenantry.errors import DefectError
+from tenantry.errors import DefectError, FailedError
 from tenantry.journeys.services import Services
 from tenantry.model.lifecycle import State
 from tenantry.model.status import Asset, Evidence
@@ -28,11 +28,17 @@ def erase(instance: Instance, *, services: Services, reason: str) -> tuple[bool,
 
     Returns:
         Whether every asset was seen to be absent, and the evidence for each.
+
+    Raises:
+        FailedError: something that is not the instance's is in the way. Where that is seen at once,
+            the instance stays as it is.
     """
     if instance.state is State.ERASED:
         evidence = services.target.prove_absent(instance, _recorded(instance), services.on_event)
         return _all_absent(evidence), evidence
     with services.register.lease(instance, kind="erase", person=services.person, reason=reason) as lease:
+        if stopping := services.target.obstacles(instance):
+            raise FailedError(problems=[*stopping.values()])
         instance = _enter(instance, services=services)
         known = _recorded(instance) | services.target.inventory(instance)
         _remember(instance, known, services=services)

@@ -95,6 +95,10 @@ class Targets:
         """See the port."""
         return self.of(instance.target).inventory(instance)
 
+    def obstacles(self, instance: Instance) -> Mapping[str, Problem]:
+        """See the port."""
+        return self.of(instance.target).obstacles(instance)
+
     def erase_steps(self, instance: Instance) -> Sequence[tuple[str, EraseMethod, Callable[[OnEvent], None]]]:
         """See the port."""
         return self.of(instance.target).erase_steps(instance)

@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
-from tenantry.adapters.clock import SystemClock
-from tenantry.adapters.register import open_register
-from tenantry.adapters.vault import FileVault, create_master_key
 from tenantry.journeys.back_up import back_up
 from tenantry.journeys.deploy import deploy
 from tenantry.journeys.erase import erase
@@ -18,25 +11,6 @@ from tenantry.journeys.suspend import resume, suspend
 from tenantry.model.names import new_opaque_name
 from tenantry.ports import Instance
 from tests.journeys.sweep import spec_and_profile
-from tests.support.memory_target import MemoryTarget, World
-
-
-@pytest.fixture
-def services(tmp_path: Path) -> Services:
-    create_master_key(tmp_path / "master.key")
-
-    def vault(opaque: str) -> FileVault:
-        return FileVault(tmp_path / "vault", opaque=opaque, master_key_file=tmp_path / "master.key")
-
-    return Services(
-        register=open_register(f"sqlite:///{tmp_path}/register.db", host="one", clock=SystemClock()),
-        target=MemoryTarget(World(tmp_path / "world.json"), vault=vault),
-        vault=lambda instance: vault(instance.opaque),
-        clock=SystemClock(),
-        person="Ada",
-        on_event=lambda _: None,
-        load=lambda _: spec_and_profile(),
-    )
 
 
 def _live(services: Services, facts: dict[str, str]) -> list[str]:

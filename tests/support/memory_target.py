@@ -206,6 +206,14 @@ class MemoryTarget:
             Asset(id=name, type=name.split(":")[0]) for name in self.world.all() if instance.opaque in name
         )
 
+    def obstacles(self, instance: Instance) -> Mapping[str, Problem]:
+        """Return what somebody put among the instance's things: it is named after whom it is of."""
+        return {
+            name: Problem(code="foreign-resource", message=f"{name} is not the instance's", hint="move it")
+            for name in self.world.all()
+            if name.startswith("theirs:") and instance.opaque in name
+        }
+
     def erase_steps(self, instance: Instance) -> Sequence[tuple[str, EraseMethod, Callable[[OnEvent], None]]]:
         """Return the steps in the order of a real target: keys late, the state's passphrase last."""
         opaque = instance.opaque

@@ -356,6 +356,7 @@ def test_what_somebody_else_put_into_the_group_or_locked_stops_the_erasure(
     locked = fleet.run("erase", "run", "zambia", "--confirm", "zambia", "--reason", "a test", expect=1)
     assert locked["problems"][0]["code"] == "scope-locked"
     arm.delete(lock, _LOCKS)
+    assert fleet.run("instance", "show", "zambia")["data"]["state"] == "active", "it lives on as it was"
 
 
 def _unseen(made: Mapping[str, str], told: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -22,7 +22,7 @@ from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES
 from tenantry.model.status import EraseMethod, Residue
 from tenantry.ports import Event, Instance, OnEvent
-from tenantry.targets.azure import backups, content, foreign, inventory, locks, residues, storage, values
+from tenantry.targets.azure import backups, content, inventory, locks, residues, storage, values
 from tenantry.targets.azure.clients import Clients
 
 if TYPE_CHECKING:
@@ -117,14 +117,9 @@ class _Erasure:
 
     def refuse_foreign(self, _: OnEvent) -> None:
         """Stop at what somebody else put into the group, or locked."""
-        found = foreign.resources(self._arm, self._group, self._instance.opaque)
+        found = self._target.obstacles(self._instance)
         if found:
-            raise FailedError(
-                f"{len(found)} resources in {self._names.resource_group} are not the instance's: {found[0]}",
-                hint="see whose they are and move or delete them, then run the same command again",
-                code="foreign-resource",
-            )
-        locks.refuse_foreign(self._locks(), self._group)
+            raise FailedError(problems=[*found.values()])
 
     def lift_locks(self, tell: OnEvent) -> None:
         """Remove the locks that the components made."""
@@ -286,8 +281,6 @@ class _Erasure:
             self._target.record_residue(self._instance, residue)
 
     def _locks(self) -> Sequence[dict[str, Any]]:
-        if self._arm.get(self._group, TYPES["azure-native:resources:ResourceGroup"].version) is None:
-            return []
         return locks.at_and_below(self._arm, self._group)
 
     def _one(self, token: str, name: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What lies in an instance's group and is not its own: an erasure would take it along."""
+"""What lies in an instance's group and is not its own: an erasure would take it along, or be kept from it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,33 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tenantry.adapters.azure_arm import Arm
+from tenantry.errors import Problem
 from tenantry.model.azure_types import TYPES
-from tenantry.targets.azure import inventory
+from tenantry.targets.azure import inventory, locks
 
-__all__ = ["resources"]
+__all__ = ["obstacles", "resources"]
 
+_GROUP: Final = TYPES["azure-native:resources:ResourceGroup"]
 _INTERFACES: Final = "microsoft.network/networkinterfaces"
 # Azure makes these by itself for resources of ours, without our tags.
 _MADE_BY_AZURE: Final = frozenset({"microsoft.alertsmanagement/smartdetectoralertrules"})
+
+
+def obstacles(arm: Arm, group: str, opaque: str) -> Mapping[str, Problem]:
+    """Return why an instance's group cannot be deleted, by the ids of what is not the instance's."""
+    if arm.get(group, _GROUP.version) is None:
+        return {}
+    found = {one: _not_its_own(one, group) for one in resources(arm, group, opaque)}
+    return {**found, **locks.others(locks.at_and_below(arm, group), group)}
+
+
+def _not_its_own(identity: str, group: str) -> Problem:
+    name = group.rpartition("/")[2]
+    return Problem(
+        code="foreign-resource",
+        message=f"it lies in {name} and is not the instance's: {identity}",
+        hint="see whose it is and move or delete it, then run the same command again",
+    )
 
 
 def resources(arm: Arm, group: str, opaque: str) -> Sequence[str]:

@@ -7,13 +7,13 @@ instance's group. The engine's state would not do: a create that was cut off is 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
 from tenantry.adapters.azure_answers import arm_code
 from tenantry.adapters.azure_arm import Arm
-from tenantry.errors import FailedError, TenantryError
+from tenantry.errors import FailedError, Problem, TenantryError
 from tenantry.model.azure_names import LOCK
 from tenantry.model.azure_types import TYPES, lies_in
 from tenantry.ports import Lease
@@ -23,6 +23,7 @@ __all__ = [
     "at_and_below",
     "delete_part",
     "is_own",
+    "others",
     "refuse_foreign",
     "refuse_locked",
 ]
@@ -55,13 +56,22 @@ def refuse_foreign(found: Sequence[dict[str, Any]], group: str) -> None:
     Raises:
         FailedError: somebody else's lock, named.
     """
-    others = [str(one["id"]) for one in found if not is_own(one, group)]
-    if others:
-        raise FailedError(
-            f"somebody else locked it: {others[0]}",
-            hint="see who did and why; remove the lock only if its owner agrees",
+    stopping = others(found, group)
+    if stopping:
+        raise FailedError(problems=[*stopping.values()], code="scope-locked")
+
+
+def others(found: Sequence[dict[str, Any]], group: str) -> Mapping[str, Problem]:
+    """Return why to stop at those locks that are not a group's instance's own, by their ids."""
+    return {
+        str(one["id"]): Problem(
             code="scope-locked",
+            message=f"somebody else locked it: {one['id']}",
+            hint="see who did and why; remove the lock only if its owner agrees",
         )
+        for one in found
+        if not is_own(one, group)
+    }
 
 
 def refuse_locked(arm: Arm, resource: str) -> None:

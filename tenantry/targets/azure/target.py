@@ -33,6 +33,7 @@ from tenantry.targets.azure import (
     entering,
     erasure,
     files,
+    foreign,
     former_secrets,
     host_name,
     inventory,
@@ -325,6 +326,14 @@ class AzureTarget:
         if not values.is_made(instance):
             return unmade.inventory(clients.arm, clients.access.scope, instance.opaque)
         return inventory.inventory(clients.arm, clients.access.subscription_id, self.names(instance))
+
+    def obstacles(self, instance: Instance) -> Mapping[str, Problem]:
+        """Return what is somebody else's in the group, and locks of others there or above it."""
+        if not values.is_made(instance):
+            return {}
+        clients = self.clients(instance)
+        group = inventory.group_id(clients.access.subscription_id, self.names(instance))
+        return foreign.obstacles(clients.arm, group, instance.opaque)
 
     def erase_steps(self, instance: Instance) -> Sequence[erasure.Step]:
         """Return the steps of erasure, in order."""

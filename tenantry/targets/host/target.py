@@ -184,6 +184,10 @@ class HostTarget:
         """Return every asset of the instance that can be found on this host."""
         return inventory.inventory(self.place(instance, sought=self._sought(instance)))
 
+    def obstacles(self, instance: Instance) -> Mapping[str, Problem]:  # noqa: ARG002 - the port's signature
+        """Return nothing: what is erased carries the opaque name, and nobody else's lies in it."""
+        return {}
+
     def erase_steps(self, instance: Instance) -> Sequence[erasure.Step]:
         """Return the steps of erasure, in order."""
         return erasure.erase_steps(self, instance)

@@ -18,6 +18,7 @@ class _Azure:
         self.bodies: dict[str, dict[str, Any]] = {}
         self.names: list[str] = []
         self.scopes: list[str] = []
+        self.locks: list[str] = []
 
     def get(self, path: str, version: str, **query: str) -> dict[str, Any] | None:
         return self.bodies.get(path)
@@ -27,6 +28,8 @@ class _Azure:
             return [{"id": f"{path}/{one}"} for one in self.names]
         if path.endswith("/roleAssignments"):
             return [{"id": f"{one}{path}/x", "properties": {"scope": one}} for one in self.scopes]
+        if path.endswith("/locks"):
+            return [{"id": one} for one in self.locks]
         return list(self.bodies.values()) if path.endswith("/resources") else []
 
 
@@ -60,3 +63,25 @@ def test_an_assignment_in_a_group_whose_name_begins_alike_is_not_the_instances()
     azure.scopes = [*mine, f"{_GROUP}-restore", f"{_GROUP}-restore/providers/x/y/z", "/subscriptions/s", "/"]
     found = assignments(azure, "s", _GROUP)  # type: ignore[arg-type]
     assert [one["properties"]["scope"] for one in found] == mine
+
+
+def test_what_would_stop_an_erasure_is_named_by_its_id_and_the_instances_own_is_not() -> None:
+    azure, types = _Azure(), "Microsoft.Network/publicIPAddresses"
+    azure.bodies[_GROUP] = {"id": _GROUP, "type": "x/groups", "tags": {"instance": "tnabc"}}
+    for name, tags in (("ours", {"instance": "tnabc"}), ("theirs", {"instance": "tnxyz"}), ("bare", None)):
+        one = f"{_GROUP}/providers/{types}/{name}"
+        azure.bodies[one] = {"id": one, "type": types, "tags": tags}
+    lock = "/providers/Microsoft.Authorization/locks"
+    ours = f"{_GROUP}/providers/{types}/ours{lock}/tenantry-holds-data"
+    theirs = [f"{_GROUP}{lock}/a", f"/subscriptions/s{lock}/b"]
+    azure.locks = [ours, *theirs, f"{_GROUP}-restore{lock}/c"]
+    found = foreign.obstacles(azure, _GROUP, "tnabc")  # type: ignore[arg-type]
+    foreign_ones = [f"{_GROUP}/providers/{types}/{name}" for name in ("theirs", "bare")]
+    assert list(found) == [*foreign_ones, *theirs]
+    assert all(identity in one.message and one.hint for identity, one in found.items())
+
+
+def test_nothing_is_in_the_way_where_there_is_no_group() -> None:
+    azure = _Azure()
+    azure.locks = ["/subscriptions/s/providers/Microsoft.Authorization/locks/b"]
+    assert foreign.obstacles(azure, _GROUP, "tnabc") == {}  # type: ignore[arg-type]

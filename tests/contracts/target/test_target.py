@@ -170,6 +170,10 @@ def test_a_stray_that_nobody_recorded_is_found_by_looking(bench: Bench) -> None:
     assert str(planted) in left[0]
 
 
+def test_nothing_of_its_own_is_in_the_way_of_an_erasure(bench: Bench) -> None:
+    assert bench.target.obstacles(bench.request.instance) == {}
+
+
 def test_each_step_of_an_erasure_may_be_repeated_and_nothing_is_left(bench: Bench) -> None:
     instance = bench.second().instance
     known = bench.target.inventory(instance)
