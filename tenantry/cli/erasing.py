@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def erase_instance(name: str, *, confirm: str, reason: str, workspace: Path | No
         )
     wiring.refuse_other_cloud(instance)
     if not confirm:
-        return _shown(instance, wiring.targets.inventory(instance))
+        return _shown(instance, wiring.targets.inventory(instance), wiring.targets.obstacles(instance))
     with Progress() as progress, stop_politely(wiring, name):
         absent, evidence = erase(instance, services=wiring.services(progress), reason=reason)
     rows = [_row(one) for one in evidence]
@@ -99,9 +100,13 @@ def _kept(kept: Kept) -> dict[str, Any]:
     }
 
 
-def _shown(instance: Instance, assets: frozenset[Asset]) -> Result:
+def _shown(instance: Instance, assets: frozenset[Asset], stopping: Mapping[str, Problem]) -> Result:
+    """Show what would be erased. What is not would stop it, as it does with --confirm."""
+    not_ours = {one.lower() for one in stopping}
     rows = [
-        {"id": a.id, "type": a.type, "detail": a.detail} for a in sorted(assets, key=lambda a: (a.type, a.id))
+        {"id": a.id, "type": a.type, "detail": a.detail}
+        for a in sorted(assets, key=lambda a: (a.type, a.id))
+        if a.id.lower() not in not_ours
     ]
     problem = Problem(
         code="not-confirmed",
@@ -114,7 +119,13 @@ def _shown(instance: Instance, assets: frozenset[Asset]) -> Result:
         "client": instance.client,
         "would_erase": rows,
     }
-    return Result(command="erase run", data=data, problems=(problem,))
+    return Result(
+        command="erase run",
+        data=data,
+        outcome=Outcome.NO if stopping else Outcome.OK,
+        problems=(*stopping.values(),) if stopping else (problem,),
+        exit_code=1 if stopping else 0,
+    )
 
 
 def _row(one: Evidence) -> dict[str, Any]:

@@ -350,6 +350,9 @@ def test_what_somebody_else_put_into_the_group_or_locked_stops_the_erasure(
     refused = fleet.run("erase", "run", "zambia", "--confirm", "zambia", "--reason", "a test", expect=1)
     assert refused["problems"][0]["code"] == "foreign-resource"
     assert "somebodys" in refused["problems"][0]["message"]
+    shown = fleet.run("erase", "run", "zambia", expect=1)
+    assert shown["problems"] == refused["problems"]
+    assert not [one for one in shown["data"]["would_erase"] if "somebodys" in one["id"]]
     arm.delete(moved, "2023-01-31")
     lock = f"{theirs}/providers/Microsoft.Authorization/locks/not-ours"
     arm.put(lock, _LOCKS, {"properties": {"level": "CanNotDelete"}})
