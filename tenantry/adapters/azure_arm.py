@@ -8,6 +8,7 @@ pages, long-running operations in their three styles, and errors as ours.
 from __future__ import annotations
 
 import email.utils
+import random
 import threading
 import time
 from collections import Counter
@@ -34,6 +35,7 @@ _ON_THE_WAY = frozenset({407, 511})  # a proxy, or a network's sign-in page, as 
 _BUSY_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # seconds, where the service names none
 _POLL_SECONDS = 2.0  # where Azure names no other
 _PATIENCE_SECONDS = 60 * 60.0
+_THROTTLED_SECONDS = 30 * 60.0  # the longest that one call waits because there are too many
 _SIGHT_SECONDS = 10 * 60.0  # until every region of Resource Manager has heard of what was written
 _TIMEOUT_SECONDS = 60
 _CONNECTIONS = 40  # the engine works on 32 resources at once
@@ -98,8 +100,8 @@ class Arm:
     ) -> Answer:
         """Send one request; return the answer, whatever its status.
 
-        What passes is waited for: a busy or broken service, another operation on the
-        resource, a token that was ended before its time.
+        What passes is waited for: a busy or broken service, too many calls, another
+        operation on the resource, a token that was ended before its time.
 
         Args:
             method: of HTTP.
@@ -121,16 +123,32 @@ class Arm:
 
         credential = self._credential
         age = credential.age if isinstance(credential, Renewable) else 0
-        answer = send()
+        answer = self._unhurried(send)
         if answer.has_ended_token and isinstance(credential, Renewable):
             credential.renew(age)
-            answer = send()
+            answer = self._unhurried(send)
         for pause in _BUSY_PAUSES:
             if not answer.is_busy:
                 break
             self._sleep(_seconds(answer.headers.get("retry-after", ""), pause))
-            answer = send()
+            answer = self._unhurried(send)
         return answer
+
+    def _unhurried(self, send: Callable[[], Answer]) -> Answer:
+        """Send; who is told to come again later does. That is no failure, and counts as no try.
+
+        Everybody is told the same number of seconds, so each adds a little, and more each time: else all
+        came back at once, and most of them for nothing.
+        """
+        waited, tries = 0.0, 0
+        while True:
+            answer = send()
+            told = max(_seconds(answer.headers.get("retry-after", ""), _BUSY_PAUSES[min(tries, 5)]), 0.5)
+            pause = told + random.uniform(0, min(told * 2**tries / 4, 30))  # noqa: S311 - no secret
+            if answer.status != 429 or waited + pause > _THROTTLED_SECONDS:  # noqa: PLR2004
+                return answer
+            self._sleep(pause)
+            waited, tries = waited + pause, tries + 1
 
     def _sent(
         self, method: str, url: str, *, body: Any, content: bytes | None, headers: dict[str, str]
@@ -365,6 +383,13 @@ def _pipeline(base: str, credential: Any, scope: str, *, ca_file: Path | None, r
     from azure.core.pipeline.transport import RequestsTransport
     from requests.adapters import HTTPAdapter
 
+    class Retries(policies.RetryPolicy[Any, Any]):
+        """Tries again what failed; who calls too often is the client's business."""
+
+        def is_retry(self, settings: dict[str, Any], response: Any) -> bool:
+            throttled = response.http_response.status_code == 429  # noqa: PLR2004
+            return not throttled and super().is_retry(settings, response)
+
     # The environment's own ideas of authorities (REQUESTS_CA_BUNDLE) must not outrank the cloud's.
     session = requests.Session()
     session.trust_env = ca_file is None
@@ -381,7 +406,7 @@ def _pipeline(base: str, credential: Any, scope: str, *, ca_file: Path | None, r
         policies=[
             policies.RequestIdPolicy(),
             policies.UserAgentPolicy("tenantry"),
-            policies.RetryPolicy(retry_total=retries, retry_backoff_factor=0.5, retry_backoff_max=60),
+            Retries(retry_total=retries, retry_backoff_factor=0.5, retry_backoff_max=60),
             policies.BearerTokenCredentialPolicy(credential, scope),
         ],
         transport=transport,

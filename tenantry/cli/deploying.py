@@ -165,10 +165,15 @@ def _deploy_children(
     children = _Children(wiring.workspace.folder, reason=reason)
     shares = _shares(specs, wiring)
     fitting = [name for name in names if name not in overfull]
+    progress = {name: Progress(name) for name in fitting}
+
+    def tell(name: str, reason: str) -> None:
+        progress[name](Event(text=f"waits: {reason}"))
+
     previous = {number: signal.signal(number, children.pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as for a single one
     try:
-        outcomes = together(fitting, children.deploy, jobs=jobs, shares=shares, on_wait=_tell_wait)
+        outcomes = together(fitting, children.deploy, jobs=jobs, shares=shares, on_wait=tell)
     finally:
         for number, old in previous.items():
             signal.signal(number, old)
@@ -229,10 +234,6 @@ class _Children:
         with self._lock:
             self._running.discard(child)
         return _understood(name, out, child.returncode, seconds=time.monotonic() - started)
-
-
-def _tell_wait(name: str, reason: str) -> None:
-    Progress(name)(Event(text=f"waits: {reason}"))
 
 
 def _tell(child: subprocess.Popen[str], name: str) -> None:

@@ -20,6 +20,7 @@ _NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "lose": ("count",),
     "slow": ("seconds",),
     "pace": ("scale",),
+    "limits": ("scale",),
     "lag": ("seconds",),
     "stuck": ("type",),
     "expire": (),
@@ -35,7 +36,9 @@ _NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "clear": (),
 }
 _MOST: Final = 10**6  # of requests or cores
-_UNMATCHED: Final = frozenset({"time", "expire", "quota", "disk", "disabled", "standby", "list", "clear"})
+_UNMATCHED: Final = frozenset(
+    {"time", "expire", "quota", "limits", "disk", "disabled", "standby", "list", "clear"}
+)
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _MOST_DAYS: Final = 36_500  # a move of the clock
 
@@ -85,8 +88,8 @@ def _fault_values(kind: str, told: Mapping[str, str]) -> dict[str, Any]:
             found["value"] = str(_number(told["status"], least=500, most=599))
         case "slow" | "lag":
             found["value"] = str(_seconds(told["seconds"], most_days=1))
-        case "pace":
-            found["value"] = str(_number(told["scale"], least=1))
+        case "pace" | "limits":
+            found["value"] = _scale(told["scale"])
         case "stuck" | "policy":
             found["value"] = told["type"]
         case "quota":
@@ -108,6 +111,13 @@ def _number(text: str, *, least: int, most: int = _MOST) -> int:
             code="fault-values",
         )
     return int(text)
+
+
+def _scale(text: str) -> str:
+    """Return a number above zero, with up to three decimals."""
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text) or not float(text):
+        raise UsageError(f"{shorten(text)} is no scale", hint="for example 1, 60 or 0.5", code="fault-values")
+    return text
 
 
 def _code(text: str) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tenantry.sandbox.answers import Answer
+from tenantry.sandbox.answers import Answer, fault_answer
 from tenantry.sandbox.arm_deleted import Deleted
 from tenantry.sandbox.arm_groups import Groups
 from tenantry.sandbox.arm_offers import Offers
@@ -16,6 +18,7 @@ from tenantry.sandbox.arm_policies import Policies
 from tenantry.sandbox.arm_resources import Resources
 from tenantry.sandbox.arm_stacks import Stacks
 from tenantry.sandbox.arm_subscription import Subscription
+from tenantry.sandbox.buckets import Buckets
 from tenantry.sandbox.cloud import SandboxCloud
 from tenantry.sandbox.faults import Faults
 from tenantry.sandbox.kinds import ArmFault
@@ -41,6 +44,7 @@ class ResourceManager:
         self.operations = Operations(cloud)
         self._cloud = cloud
         self._faults = faults
+        self._buckets = Buckets()
         self._resources = Resources(cloud, self.operations, faults)
         self._groups = Groups(cloud, self._resources)
         self._deleted = Deleted(cloud, self._resources)
@@ -53,15 +57,32 @@ class ResourceManager:
     async def __call__(self, request: Request) -> Response:
         """Answer a request."""
         raw = await request.body()
-        return (await run_in_threadpool(self._answer, request, raw)).response()
+        return await run_in_threadpool(self._limited, request, raw)
 
-    def _answer(self, request: Request, raw: bytes) -> Answer:
+    def _limited(self, request: Request, raw: bytes) -> Response:
+        """Answer, while the caller's bucket has a token for it."""
         # Some clients leave an empty part where a resource has no parent.
         path = "/" + "/".join(part for part in request.url.path.split("/") if part)
-        version = request.query_params.get("api-version", "")
         if path.lower() == "/metadata/endpoints":
-            return Answer(200, metadata(self._cloud.identity, version))
+            version = request.query_params.get("api-version", "")
+            return Answer(200, metadata(self._cloud.identity, version)).response()
         claims = self._cloud.tokens.read(request.headers.get("authorization", ""), audience="arm")
+        taken = self._buckets.take(
+            request.method,
+            subscription=segment(path, "subscriptions"),
+            principal=str(claims["oid"]),
+            speed=self._faults.speed(),
+        )
+        try:
+            answer = taken.refusal or self._answer(request, path, raw, claims)
+        except ArmFault as fault:
+            answer = fault_answer(fault)
+        response = answer.response()
+        response.headers.update(taken.headers)
+        return response
+
+    def _answer(self, request: Request, path: str, raw: bytes, claims: Mapping[str, Any]) -> Answer:
+        version = request.query_params.get("api-version", "")
         if (found := _OPERATIONS.search(path)) is not None:
             return self._operation(found[1].lower(), found[2].lower(), path, request.url.query)
         if not version:

@@ -72,6 +72,7 @@ class Server:
             await self._finish(storm, request)(scope, receive, send)
             return
         response = await self._answer(host, request)
+        self._requests["throttled"] += response.status_code == 429  # noqa: PLR2004 - Too Many Requests
         if response.status_code < 400 and self._faults.take("lose", method=request.method, type_=type_):  # noqa: PLR2004
             await _drop(receive, send)
             return

@@ -98,7 +98,8 @@ def deploy(
     """Make instances what their specs ask for, with a first backup, and look that they are well.
 
     A run that was stopped is finished by the same command. With several names,
-    one failure does not stop the others.
+    one failure does not stop the others. On Azure azure.at_once in tenantry.yaml
+    limits, beside --jobs, how many are deployed at once per subscription and region.
 
     \b
     Examples: tenantry instance deploy benin

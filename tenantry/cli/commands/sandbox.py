@@ -116,6 +116,7 @@ def faults(
     lose N               do what N requests ask, then drop the connection
     slow SECONDS         long-running operations last so long
     pace SCALE           writes take as long as on Azure, divided by this
+    limits SCALE         calls are limited as on Azure, times this; else as fast as time goes here
     lag SECONDS          reads, roles and the directory are so far behind what was written
     stuck TYPE           operations on this type do not end
     expire               tokens that were given so far end now

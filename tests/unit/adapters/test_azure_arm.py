@@ -142,3 +142,53 @@ def test_who_is_not_there_is_told_as_out_of_reach(arm: Arm, server: Server) -> N
     away = Arm("https://127.0.0.1:1", credential=_Login(), scope="x", ca_file=server.ca_file, retries=0)
     with closing(away):
         assert _told(lambda: away.get(_PATH, _VERSION)).code == "cloud-unreachable"
+
+
+class _Throttled:
+    """A service that tells a caller so often to come again, and how long the caller then slept."""
+
+    def __init__(self, server: Server, times: int, **headers: str) -> None:
+        self.slept: list[float] = []
+        self._server, self._times = server, times
+        server.answer(429, _JSON, '{"error": {"code": "SubscriptionRequestsThrottled"}}', **headers)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        if len(self.slept) == self._times:
+            self._server.answer(200, _JSON, '{"id": "x"}')
+
+
+def _ask(server: Server, throttled: _Throttled) -> dict[str, Any] | None:
+    client = Arm(
+        server.url, credential=_Login(), scope="x", ca_file=server.ca_file, retries=0, sleep=throttled.sleep
+    )
+    with closing(client):
+        return client.get(_PATH, _VERSION)
+
+
+def test_who_calls_too_often_comes_again_as_late_as_told_and_as_often_as_needed(server: Server) -> None:
+    throttled = _Throttled(server, 20, **{"Retry-After": "7"})
+    assert _ask(server, throttled) == {"id": "x"}
+    assert len(throttled.slept) == 20
+    assert all(7 <= one <= 37 for one in throttled.slept)
+    assert len(set(throttled.slept)) > 10  # all who were told the same do not come at the same time
+
+
+def test_who_is_not_told_how_late_waits_longer_each_time(server: Server) -> None:
+    throttled = _Throttled(server, 6)
+    assert _ask(server, throttled) == {"id": "x"}
+    assert all(low <= one for low, one in zip((1, 2, 4, 8, 16, 30), throttled.slept, strict=True))
+
+
+def test_who_calls_too_often_for_half_an_hour_gives_up_with_a_remedy(server: Server) -> None:
+    throttled = _Throttled(server, 10_000, **{"Retry-After": "60"})
+    error = _told(lambda: _ask(server, throttled))
+    assert (type(error), error.code) == (UnavailableError, "subscription-requests-throttled")
+    assert "run the same command again" in error.hint
+    assert 1700 < sum(throttled.slept) <= 1800
+
+
+def test_who_would_have_to_wait_for_longer_than_that_is_told_at_once(server: Server) -> None:
+    throttled = _Throttled(server, 1, **{"Retry-After": "3600"})
+    assert _told(lambda: _ask(server, throttled)).code == "subscription-requests-throttled"
+    assert throttled.slept == []
