@@ -6,16 +6,39 @@ The codes are those of Microsoft's pages about errors of Resource Manager and of
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from tenantry.errors import FailedError, RefusedError, TenantryError, UnavailableError
 
-__all__ = ["Answer", "arm_code", "failure", "first_line", "short", "storage_code", "strange", "unreachable"]
+__all__ = [
+    "Answer",
+    "arm_code",
+    "failure",
+    "first_line",
+    "plugin_error",
+    "short",
+    "storage_code",
+    "strange",
+    "unreachable",
+]
 
 _TAKEN = "somebody else took the name meanwhile: erase the instance and deploy it anew, which draws another"
+_VAULT = (
+    "a vault of that name is there, or was deleted and is kept: purge it (az keyvault purge --name NAME), or "
+    "erase the instance and deploy it anew, which draws another name"
+)
+_WORKSPACE = (
+    "a workspace of that name was deleted and is kept for 14 days: recover it and delete it with --force, "
+    "or erase the instance and deploy it anew, which draws another name"
+)
+_QUOTA = "ask for a higher quota in the subscription"
+_STANDBY = "write zone_redundancy: off into the block azure of the spec, or ask Microsoft for access to zones"
+_ACCESS = "ask Microsoft for access to the region, or take another"
+_SIZE = "take another size, or another region"
+_KEPT = "what is kept with purge protection goes by itself; see: tenantry erase status NAME"
 # Codes of Resource Manager that say: not like this. The rest may be otherwise at another time.
 _REMEDIES: Mapping[str, str] = {
     "AuthorizationFailed": "give the principal of the workspace the rights that the how-to names",
@@ -28,29 +51,50 @@ _REMEDIES: Mapping[str, str] = {
     "RequestDisallowedByPolicy": "ask who keeps the policy of the subscription",
     "MissingSubscriptionRegistration": "register the provider: az provider register --namespace NAME",
     "NoRegisteredProviderFound": "register the provider: az provider register --namespace NAME",
-    "LocationIsOfferRestricted": "ask Microsoft for access to the region, or take another",
-    "RegionIsOfferRestricted": "ask Microsoft for access to the region, or take another",
-    "RegionDoesNotAllowProvisioning": "ask Microsoft for access to the region, or take another",
+    "LocationIsOfferRestricted": _ACCESS,
+    "RegionIsOfferRestricted": _ACCESS,
+    "RegionDoesNotAllowProvisioning": _ACCESS,
     "ParameterOutOfRange": "if it names no version at all, ask for access to the region or take another",
-    "SkuNotAvailable": "take another size, or another region",
-    "QuotaExceeded": "ask for a higher quota in the subscription",
-    "ResourceQuotaExceeded": "ask for a higher quota in the subscription",
-    "ConflictError": "a vault of that name was deleted and is kept: purge it, or wait until it is gone",
-    "VaultAlreadyExists": "a vault of that name was deleted and is kept: purge it, or wait until it is gone",
-    "OperationNotAllowed": "ask for a higher quota in the subscription",
+    "HADisabledForRegion": _STANDBY,
+    "MultiAzHaIsOfferRestricted": _STANDBY,
+    "SkuNotAvailable": _SIZE,
+    "QuotaExceeded": _QUOTA,
+    "ResourceQuotaExceeded": _QUOTA,
+    "ConflictError": _VAULT,
+    "VaultAlreadyExists": _VAULT,
+    "OperationNotAllowed": _QUOTA,
     "DeploymentQuotaExceeded": "delete old deployments of the resource group or subscription",
-    "MethodNotAllowed": "what is kept with purge protection goes by itself; see: tenantry erase status NAME",
+    "MethodNotAllowed": _KEPT,
     "StorageAccountAlreadyTaken": _TAKEN,
     "StorageAccountAlreadyExists": _TAKEN,
     "DnsRecordInUse": _TAKEN,
     "Conflict": "something of that name is there, or is kept after its deletion; Azure's message says which",
     "AnotherOperationInProgress": "run the same command again later",
     "AllocationFailed": "run the same command again later, or take another size or region",
+    "InternalServerError": "run the same command again later: it goes on with what is there; "
+    "if that stays so, ask Microsoft with the time and the name of the resource",
     "ResourceGroupBeingDeleted": "wait until it is gone, then run the same command again",
     "InUseSubnetCannotBeDeleted": "run the same command again: what uses it goes first",
 }
+# What services say under codes that they have for more than this; the words are those of their pages.
+_WORDS: Sequence[tuple[re.Pattern[str], str]] = [
+    (re.compile(words, re.IGNORECASE), remedy)
+    for words, remedy in (
+        (r"exceeding approved .*quota", _QUOTA),
+        (r"availability zone .* is not available|multi-zone ha is not supported", _STANDBY),
+        (r"specified sku is not supported", _SIZE),
+        (r"restricted from provisioning|not allowed to provision", _ACCESS),
+        (r"workspace name is already in use", _WORKSPACE),
+        (r"purge protection is enabled", _KEPT),
+    )
+]
 _REFUSALS = frozenset({"AuthorizationFailed", "LinkedAuthorizationFailed", "ScopeLocked", "Forbidden",
                        "RequestDisallowedByPolicy"})  # fmt: skip
+# How the plugin words what Resource Manager answered, and its own refusal to create what exists.
+_PLUGIN = re.compile(
+    r'Status=(?P<status>\d{3}) Code="(?P<code>[^"]*)" Message="(?P<message>(?:[^"\\]|\\.)*)"'
+)
+_THERE = re.compile(r"cannot create already existing resource \S+")
 _BUSY = frozenset({"AnotherOperationInProgress", "OperationInProgress", "RetryableError", "ServerIsBusy"})
 _ENDED_TOKEN = frozenset({"ExpiredAuthenticationToken", "InvalidAuthenticationToken"})
 
@@ -88,15 +132,36 @@ class Answer:
 def failure(method: str, path: str, answer: Answer) -> TenantryError:
     """Return an answer that is an error as one of ours, with Resource Manager's code and its remedy."""
     code, message = _told(answer)
+    return _failure(f"{method} {short(path)}", answer.status, code, message)
+
+
+def plugin_error(text: str) -> TenantryError | None:
+    """Return an error that the plugin azure-native tells as one of ours, None if it is worded otherwise."""
+    if (there := _THERE.search(text)) is not None:
+        hint = "it was made outside of this stack: see who made it"
+        return FailedError(there[0], hint=hint, code="already-exists")
+    if (told := _PLUGIN.search(text)) is None:
+        return None
+    message = " ".join(told["message"].replace('\\"', '"').replace("\\n", " ").split())
+    return _failure("Azure", int(told["status"]), told["code"], message)
+
+
+def _failure(what: str, status: int, code: str, message: str) -> TenantryError:
     kind: type[TenantryError] = FailedError
-    if code in _REFUSALS or answer.status in {401, 403}:
+    if code in _REFUSALS or status in {401, 403}:
         kind = RefusedError
-    elif answer.status == 429 or answer.status >= 500:  # noqa: PLR2004
+    elif status == 429 or status >= 500:  # noqa: PLR2004
         kind = UnavailableError
-    text = f"{method} {short(path)}: {code or answer.status}: {message}".rstrip(": ")
+    text = f"{what}: {code or status}: {message}".rstrip(": ")
     otherwise = "mend what Azure's message names" if kind is FailedError else "wait a while"
-    hint = _REMEDIES.get(code, f"{otherwise}, then run the same command again")
-    return kind(text[:600], hint=hint, code=_kebab(code) or f"http-{answer.status}")
+    hint = _remedy(code, message) or f"{otherwise}, then run the same command again"
+    return kind(text[:600], hint=hint, code=_kebab(code) or f"http-{status}")
+
+
+def _remedy(code: str, message: str) -> str:
+    """Return what to do about a refusal, "" where nothing is known: its words say more than its code."""
+    told = next((remedy for words, remedy in _WORDS if words.search(message)), "")
+    return told or _REMEDIES.get(code, "")
 
 
 def strange(method: str, path: str, answer: Answer) -> UnavailableError:
@@ -113,7 +178,8 @@ def unreachable(whom: str, error: Exception) -> UnavailableError:
     """Return that nobody could be reached as an error of ours."""
     return UnavailableError(
         f"{whom} cannot be reached: {first_line(error)}",
-        hint="see that the network lets you out, and that the workspace names the right cloud",
+        hint="see that the network lets you out, and that the workspace names the right cloud; "
+        "then run the same command again",
         code="cloud-unreachable",
     )
 

@@ -37,7 +37,7 @@ from pathlib import Path
 from typing import Any
 
 from tenantry import errorline, faults
-from tenantry.adapters.engine_events import Collector, HoldsData
+from tenantry.adapters.engine_events import Collector, HoldsData, ReadError
 from tenantry.adapters.engine_plan import judge, refusal
 from tenantry.adapters.engine_process import Processes
 from tenantry.adapters.engine_state import EngineState, FindMade, LockHolder, Resource, process_is_dead
@@ -75,6 +75,7 @@ class Engine:
         environment: Mapping[str, str] | None = None,
         store: Store | None = None,
         holds_data: HoldsData = lambda _: False,
+        read_error: ReadError = lambda _: None,
         project: str = "tenantry",
         parallel: int = 8,
     ) -> None:
@@ -88,10 +89,12 @@ class Engine:
             environment: further variables, for providers that the engine starts itself.
             store: where the stacks' state lies; None: in the same folder.
             holds_data: says of a type token whether its resources hold client data.
+            read_error: reads the errors of providers that are not ours; None: it cannot.
             project: the Pulumi project that the stacks belong to.
             parallel: resource operations at once, per run.
         """
         self._holds_data = holds_data
+        self._read_error = read_error
         self._parallel = parallel
         self._state = EngineState(state_folder, home=home, project=project, store=store)
         self._processes = Processes(
@@ -121,10 +124,10 @@ class Engine:
 
         ``passphrase`` is what its secrets are under; "" where the store names a key for them.
         ``adopt`` is for providers that refuse to create what exists: it says of a create
-        that was interrupted, by token and inputs, which id it has made ("": none), and
-        the resource is taken into the state. Without it such a create is forgotten, and
-        the handler adopts what is there. What has a name in ``retain`` and is not declared any
-        more is forgotten, not deleted.
+        that was interrupted, or whose answer was lost, by token and inputs, which id it has
+        made ("": none), and the resource is taken into the state. Without it such a create
+        is forgotten, and the handler adopts what is there. What has a name in
+        ``retain`` and is not declared any more is forgotten, not deleted.
 
         Raises:
             BusyError: another run holds the stack.
@@ -137,17 +140,23 @@ class Engine:
             self._state.take_in(stack, adopt)
         self._state.settle(stack, adopt=False)
         self._state.retain(stack, retain)
-        collector = self._collector(on_event)
-        plan_first = not may_destroy and any(self._holds_data(r.type) for r in self._state.resources(stack))
-        self._run_program(
-            ["up", "--yes", *([] if plan_first else ["--skip-preview"]), *self._looks(stack, wanted=refresh)],
-            stack=stack,
-            passphrase=passphrase,
-            program=program,
-            collector=collector,
-            check_plan=(lambda: judge(collector.planned)) if plan_first else None,
-        )
-        return UpResult(changes=collector.applied, drift=collector.drift, outputs=collector.outputs)
+        drift = self._look_around(stack, passphrase, on_event) if refresh else ()
+        while True:
+            collector = self._collector(on_event)
+            try:
+                self._up(stack, program, collector, passphrase, refresh=refresh, may_destroy=may_destroy)
+            except TenantryError:
+                there = collector.already_there
+                taken = adopt is not None and self._state.enter(stack, there, adopt)
+                if not taken or self._processes.was_interrupted(stack):
+                    raise
+                on_event(Event(text="taking over what an earlier run made and never heard of"))
+            else:
+                return UpResult(
+                    changes=collector.applied,
+                    drift=drift + collector.drift,
+                    outputs=collector.outputs,
+                )
 
     def preview(
         self,
@@ -247,7 +256,7 @@ class Engine:
 
     def has_half_made(self, stack: str) -> bool:
         """Say whether the making of a resource failed that is there all the same, to be finished."""
-        return self._state.has_half_made(stack)
+        return bool(self._state.half_made(stack))
 
     def locked_by(self, stack: str) -> LockHolder | None:
         """Return who holds the stack's lock, None if nobody."""
@@ -301,7 +310,12 @@ class Engine:
             yield engine
 
     def _collector(self, on_event: OnEvent, *, report_planning: bool = False) -> Collector:
-        return Collector(holds_data=self._holds_data, on_event=on_event, report_planning=report_planning)
+        return Collector(
+            holds_data=self._holds_data,
+            on_event=on_event,
+            report_planning=report_planning,
+            read_error=self._read_error,
+        )
 
     def _deletion(self, resource: Resource) -> Change:
         return Change(
@@ -309,6 +323,27 @@ class Engine:
             type=resource.type,
             name=resource.name,
             holds_data=self._holds_data(resource.type),
+        )
+
+    def _up(
+        self,
+        stack: str,
+        program: Callable[[], None],
+        collector: Collector,
+        passphrase: str,
+        *,
+        refresh: bool,
+        may_destroy: bool,
+    ) -> None:
+        """Run ``pulumi up`` once, with a plan before it where the state holds data."""
+        plan_first = not may_destroy and any(self._holds_data(r.type) for r in self._state.resources(stack))
+        self._run_program(
+            ["up", "--yes", *([] if plan_first else ["--skip-preview"]), *self._looks(stack, wanted=refresh)],
+            stack=stack,
+            passphrase=passphrase,
+            program=program,
+            collector=collector,
+            check_plan=(lambda: judge(collector.planned)) if plan_first else None,
         )
 
     def _check_free(self, stack: str) -> None:
@@ -341,8 +376,22 @@ class Engine:
 
     def _looks(self, stack: str, *, wanted: bool) -> list[str]:
         """Return the option of a fresh look. One would take what is half made for whole."""
-        look = wanted and not self._state.has_half_made(stack)
-        return ["--refresh"] if look else ["--refresh=false"]
+        return ["--refresh"] if wanted and not self._state.half_made(stack) else ["--refresh=false"]
+
+    def _look_around(self, stack: str, passphrase: str, on_event: OnEvent) -> tuple[Change, ...]:
+        """Look at all but what is half made, which the run that follows writes anew; return the drift."""
+        half_made = self._state.half_made(stack)
+        if not half_made:
+            return ()
+        collector = self._collector(on_event)
+        left_out = [f"--exclude={urn}" for urn in half_made]
+        self._run_program(
+            ["refresh", "--yes", "--skip-preview", *left_out],
+            stack=stack,
+            passphrase=passphrase,
+            collector=collector,
+        )
+        return collector.drift
 
     def _run_program(
         self,

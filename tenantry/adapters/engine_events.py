@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,9 +14,10 @@ from tenantry.errors import TenantryError
 from tenantry.model.status import Change, ChangeKind
 from tenantry.ports import Event, OnEvent
 
-__all__ = ["Collector", "HoldsData"]
+__all__ = ["Collector", "HoldsData", "ReadError"]
 
 HoldsData = Callable[[str], bool]  # of a type token
+ReadError = Callable[[str], TenantryError | None]  # of what a provider that is not ours said
 
 _KINDS = {
     "same": ChangeKind.SAME,
@@ -42,6 +43,8 @@ _PROTECTED = re.compile(
     r"""(?P<replace>unable to replace )?resource "(?P<urn>[^"]+)".* (because it is|marked for) protect"""
 )
 _END_OF_PLAN = "preview failed"
+# How a provider refuses a create of what exists, as azure-native words it.
+_THERE = re.compile(r"cannot create already existing resource ['\"]?(/[^\s'\"]+)")
 _STACK = "pulumi:pulumi:Stack"
 _ENGINES_OWN = (_STACK, "pulumi:providers:")
 
@@ -58,14 +61,23 @@ class _Seen:
 class Collector:
     """Gathers the events of one run. Used from the stream's thread and the caller's."""
 
-    def __init__(self, *, holds_data: HoldsData, on_event: OnEvent, report_planning: bool) -> None:
+    def __init__(
+        self,
+        *,
+        holds_data: HoldsData,
+        on_event: OnEvent,
+        report_planning: bool,
+        read_error: ReadError = lambda _: None,
+    ) -> None:
         """Make a collector.
 
         Args:
             holds_data: says of a type token whether its resources hold client data.
             on_event: told of each step.
             report_planning: tell the steps of a plan too; for a preview.
+            read_error: reads the errors of providers that are not ours.
         """
+        self._read_error = read_error
         self._holds_data = holds_data
         self._on_event = on_event
         self._report_planning = report_planning
@@ -73,6 +85,7 @@ class Collector:
         self._planned = _Seen()
         self._applied = _Seen()
         self._errors: list[tuple[str, str]] = []
+        self._creating: dict[str, Mapping[str, Any]] = {}  # what each create was begun with, by urn
         self.outputs: dict[str, Any] = {}
 
     @property
@@ -104,13 +117,23 @@ class Collector:
             with self._lock:
                 self._errors.append((diagnostic.get("urn", ""), diagnostic["message"]))
 
+    @property
+    def already_there(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """The ids of what could not be created because it exists, with the resources that were asked for.
+
+        Secrets in these are struck out.
+        """
+        with self._lock:
+            found = [(urn, _THERE.search(text)) for urn, text in self._errors if urn in self._creating]
+            return [(one[1], self._creating[urn]) for urn, one in found if one is not None]
+
     def error(self) -> TenantryError | None:
         """Return the first error of ours that a resource met, naming the resource; None if there is none."""
         with self._lock:
             told = list(self._errors)
         found: dict[str, TenantryError] = {}
         for urn, text in told:
-            decoded = errorline.decode(text)
+            decoded = errorline.decode(text) or self._read_error(text)
             if decoded is not None:
                 found.setdefault(urn, decoded)
         if not found:
@@ -151,6 +174,8 @@ class Collector:
             return
         operation = step["op"]
         with self._lock:
+            if operation == "create" and seen is self._applied:
+                self._creating[step["urn"]] = _without_secrets(step.get("new") or {})
             if operation == "refresh":
                 seen.refreshing.add(step["urn"])
                 return
@@ -205,6 +230,17 @@ class Collector:
         if texts is None or not texts[done]:
             return
         self._on_event(Event(text=texts[done], resource=_label(step["type"], _name(step["urn"])), done=done))
+
+
+def _without_secrets(value: Any) -> Any:
+    """Return a value of the stream; what stands for a secret in it is a word of ours, at any depth."""
+    if isinstance(value, dict):
+        return (
+            _told_value(value)
+            if "ciphertext" in value
+            else {k: _without_secrets(v) for k, v in value.items()}
+        )
+    return [_without_secrets(one) for one in value] if isinstance(value, list) else value
 
 
 def _told_value(value: Any) -> Any:

@@ -129,9 +129,9 @@ class EngineState:
             write_whole(path, told)
         return True
 
-    def has_half_made(self, stack: str) -> bool:
-        """Say whether the making of a resource failed that is there all the same, to be finished."""
-        return any(raw.get("initErrors") for raw in self._latest(stack).get("resources") or [])
+    def half_made(self, stack: str) -> list[str]:
+        """Return the urns of what is there although its making failed, to be finished."""
+        return [raw["urn"] for raw in self._latest(stack).get("resources") or [] if raw.get("initErrors")]
 
     def resources(self, stack: str) -> list[Resource]:
         """Return the stack's resources, without the stack itself and the engine's providers."""
@@ -242,6 +242,33 @@ class EngineState:
             if raw["urn"].rpartition("::")[2] in names:
                 raw["retainOnDelete"] = True
         self.store.write(self.checkpoint(stack), json.dumps(document, indent=4))
+
+    def enter(self, stack: str, asked: Sequence[tuple[str, Mapping[str, Any]]], find_made: FindMade) -> int:
+        """Enter into the state what exists and whose create failed all the same; return how many that were.
+
+        Whether it is whole is not known, so it is entered as half made: the next run writes it anew.
+
+        Args:
+            stack: the stack.
+            asked: the ids of what exists, with the resources that were asked for (Collector.already_there).
+            find_made: says which id is the stack's own; "": it is somebody else's, and is left out.
+        """
+        document = self._document(stack)
+        if document is None:
+            return 0
+        resources = document["checkpoint"].setdefault("latest", {}).setdefault("resources", [])
+        known = {raw["urn"] for raw in resources}
+        found = [
+            {key: raw[key] for key in ("urn", "type", "inputs", "parent", "provider") if raw.get(key)}
+            | {"custom": True, "id": there, "outputs": {}, "initErrors": ["its create failed"]}
+            for there, raw in asked
+            if raw["urn"] not in known
+            and find_made(raw["type"], raw.get("inputs") or {}).lower() == there.lower()
+        ]
+        if found:
+            resources.extend(found)
+            self.store.write(self.checkpoint(stack), json.dumps(document, indent=4))
+        return len(found)
 
     def _before(self, stack: str) -> dict[str, Any]:
         """Return what the checkpoint before the present one had; nothing where that is not whole."""

@@ -39,14 +39,19 @@ _MOST: Final = 10**6  # of requests or cores
 _UNMATCHED: Final = frozenset(
     {"time", "expire", "quota", "limits", "disk", "disabled", "standby", "list", "clear"}
 )
+_CODED: Final = frozenset({"code", "fail"})
+_LONGEST: Final = 500  # characters of a message
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _MOST_DAYS: Final = 36_500  # a move of the clock
 
 
-def fault_request(kind: str, values: Sequence[str], *, match: str) -> tuple[str, dict[str, Any]]:
+def fault_request(
+    kind: str, values: Sequence[str], *, match: str, times: str = "", message: str = ""
+) -> tuple[str, dict[str, Any]]:
     """Return where and what the sandbox is asked for.
 
-    Names of servers, regions and types are looked up there.
+    Names of servers, regions and types are looked up there. ``times`` and ``message`` are for refusals
+    with a code: how many there are, 1 when it is left out, and the words beside the code.
 
     Raises:
         UsageError: it makes no sense.
@@ -70,7 +75,15 @@ def fault_request(kind: str, values: Sequence[str], *, match: str) -> tuple[str,
             hint="it is for " + ", ".join(one for one in _NEEDS if one not in _UNMATCHED),
             code="fault-values",
         )
+    if (times or message) and kind not in _CODED:
+        raise UsageError(
+            f"{kind} takes no {'--times' if times else '--message'}",
+            hint="they are for code and fail",
+            code="fault-values",
+        )
     told = dict(zip(needs, values, strict=True))
+    if kind in _CODED:
+        told |= {"times": times or "1", "message": message}
     if kind in {"list", "clear"}:
         return f"/faults/{kind}", {}
     if kind == "time":
@@ -80,9 +93,11 @@ def fault_request(kind: str, values: Sequence[str], *, match: str) -> tuple[str,
 
 def _fault_values(kind: str, told: Mapping[str, str]) -> dict[str, Any]:
     """Return what the sandbox is told of a fault."""
-    if kind in {"code", "fail"}:
-        return {"value": _code(told["code"]), "type_": told["type"], "count": 1}
-    found: dict[str, Any] = {"count": _number(told["count"], least=1)} if "count" in told else {}
+    found: dict[str, Any]
+    if kind in _CODED:
+        found = {"value": _code(told["code"]), "type_": told["type"], "message": _words(told["message"])}
+        return found | {"count": _number(told["times"], least=1)}
+    found = {"count": _number(told["count"], least=1)} if "count" in told else {}
     match kind:
         case "error":
             found["value"] = str(_number(told["status"], least=500, most=599))
@@ -125,6 +140,16 @@ def _code(text: str) -> str:
         raise UsageError(
             f"{shorten(text)} is no error code of Azure's",
             hint="letters and digits, such as SkuNotAvailable",
+            code="fault-values",
+        )
+    return text
+
+
+def _words(text: str) -> str:
+    if len(text) > _LONGEST or not text.isprintable():
+        raise UsageError(
+            f"a message is one line of at most {_LONGEST} characters",
+            hint="tenantry sandbox faults --help",
             code="fault-values",
         )
     return text

@@ -96,9 +96,17 @@ def reset(workspace: Path | None, *, confirm: str) -> Result:
     return erased(name, parts)
 
 
-def faults(workspace: Path | None, kind: str, values: Sequence[str], *, match: str) -> Result:
+def faults(
+    workspace: Path | None,
+    kind: str,
+    values: Sequence[str],
+    *,
+    match: str,
+    times: str = "",
+    message: str = "",
+) -> Result:
     """Set, list or clear faults, or move the clock."""
-    path, request = fault_request(kind, values, match=match)
+    path, request = fault_request(kind, values, match=match, times=times, message=message)
     with _told("the sandbox still does what is due by then"):
         data = _asked(workspace, path, request)
     return Result(command=f"sandbox faults {kind}", data=data, outcome=Outcome.OK)

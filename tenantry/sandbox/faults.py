@@ -33,6 +33,7 @@ class Fault:
     type: str = ""  # of kinds "code" and "fail"; of kind "disk" the server's name
     left: int = -1  # times; -1: until it is cleared
     match: str = ""  # only requests with this method, or with this in their type
+    message: str = ""  # of kinds "code" and "fail": Azure's words
 
     def concerns(self, method: str, type_: str) -> bool:
         """Say whether a request is meant."""
@@ -66,9 +67,26 @@ class Faults:
         self._ended = False
         self.changed = threading.Condition(self._lock)
 
-    def add(self, kind: str, *, value: str = "", type_: str = "", count: int = -1, match: str = "") -> Fault:
+    def add(
+        self,
+        kind: str,
+        *,
+        value: str = "",
+        type_: str = "",
+        count: int = -1,
+        match: str = "",
+        message: str = "",
+    ) -> Fault:
         """Let something go wrong from now on."""
-        fault = Fault(id=uuid.uuid4().hex[:8], kind=kind, value=value, type=type_, left=count, match=match)
+        fault = Fault(
+            id=uuid.uuid4().hex[:8],
+            kind=kind,
+            value=value,
+            type=type_,
+            left=count,
+            match=match,
+            message=message,
+        )
         with self._lock:
             self._faults[_NOTES + fault.id] = fault
             self._store.remember(_NOTES + fault.id, asdict(fault))
@@ -120,7 +138,7 @@ class Faults:
         if (one := self.take("error", method=method, type_=type_)) is not None:
             return fault_answer(ArmFault(int(one.value), "InternalServerError", "Rehearsed.")).response()
         if (one := self.take("code", method=method, type_=type_)) is not None:
-            return fault_answer(_rehearsed(one.value, type_)).response()
+            return fault_answer(_rehearsed(one, type_)).response()
         return None
 
     def pace(self, method: str, type_: str, *, new: bool = False) -> float:
@@ -158,7 +176,7 @@ class Faults:
     def fail(self, method: str, type_: str) -> None:
         """Raise what an operation ends with that was accepted, if one is to fail."""
         if (one := self.take("fail", method=method, type_=type_)) is not None:
-            raise _rehearsed(one.value, type_)
+            raise _rehearsed(one, type_)
 
     def release(self) -> None:
         """Let nobody wait any more: the server ends."""
@@ -186,8 +204,9 @@ class Faults:
         return fault
 
 
-def _rehearsed(code: str, type_: str) -> ArmFault:
-    return ArmFault(_STATUS.get(code, 409), code, f"Rehearsed: {code} for {type_}.")
+def _rehearsed(fault: Fault, type_: str) -> ArmFault:
+    code = fault.value
+    return ArmFault(_STATUS.get(code, 409), code, fault.message or f"Rehearsed: {code} for {type_}.")
 
 
 # The status that Azure answers a code with; 409 where none is listed.
@@ -200,6 +219,9 @@ _STATUS = {
     "RegionIsOfferRestricted": 400,
     "ParameterOutOfRange": 400,
     "RegionDoesNotAllowProvisioning": 400,
+    "MultiAzHaIsOfferRestricted": 400,
+    "NoRegisteredProviderFound": 400,
+    "InUseSubnetCannotBeDeleted": 400,
     "QuotaExceeded": 400,
     "ResourceQuotaExceeded": 400,
     "InternalServerError": 500,

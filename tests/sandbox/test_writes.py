@@ -120,6 +120,15 @@ def test_an_operation_that_fails_ends_with_its_code_and_leaves_what_was_half_mad
     assert "defaultSecurityRules" not in half, "the work itself was not done"
 
 
+def test_a_refusal_has_the_words_and_lasts_as_long_as_it_was_asked_for(sandbox: Sandbox, group: str) -> None:
+    path = f"{group}/providers/{_RULES}/rules"
+    values = ["OperationNotAllowed", _RULES]
+    faults(sandbox.workspace, "code", values, match="", times="2", message="It is too much.")
+    answers = [plain(sandbox, "PUT", path, _NETWORK, body=_HERE) for _ in range(3)]
+    assert [one.status for one in answers] == [409, 409, 201]
+    assert answers[1].body["error"] == {"code": "OperationNotAllowed", "message": "It is too much."}
+
+
 def test_a_put_of_what_was_half_made_finishes_it(arm: Arm, group: str, let: Let) -> None:
     path, body = _server(group)
     let("fail InternalServerError flexibleServers")

@@ -23,6 +23,7 @@ __all__ = ["REGION", "TENANTRY", "WORKLOADS", "Fleet", "running_fleet"]
 TENANTRY = Path(sys.executable).with_name("tenantry")
 _EXAMPLES = Path(__file__).parents[2] / "examples"
 WORKLOADS = Path(__file__).parents[1] / "data/workloads"
+_MADE_BY_AZURE = frozenset({"microsoft.network/networkinterfaces"})  # of private endpoints
 REGION = "southafricanorth"
 
 
@@ -99,10 +100,14 @@ class Fleet:
 
     def group(self, name: str) -> str:
         """Return the id of an instance's resource group."""
+        return self.groups(name)[0]
+
+    def groups(self, name: str) -> list[str]:
+        """Return the ids of the resource groups with an instance's name: one, or none yet."""
         arm, prefix = self.sandbox.arm(), f"/rg-{name}-"
         scopes = (self.sandbox.subscription, self.sandbox.second)
         listed = [one for scope in scopes for one in arm.list(f"{scope}/resourceGroups", "2024-03-01")]
-        return next(str(one["id"]) for one in listed if prefix in one["id"])
+        return [str(one["id"]) for one in listed if prefix in one["id"]]
 
     def made(self, name: str) -> dict[str, str]:
         """Return what the engine made of an instance: token by id. What only groups others is left out."""
@@ -119,6 +124,17 @@ class Fleet:
         """Return the tokens of those that Resource Manager still has, asked one by one."""
         arm = self.sandbox.arm()
         return {token for identity, token in made.items() if arm.get(identity, TYPES[token].version)}
+
+    def orphans(self, name: str) -> list[str]:
+        """Return what lies in an instance's group and is in no state, without what Azure makes itself.
+
+        A group that is not there has nothing in it.
+        """
+        made = {identity.lower() for identity in self.made(name)}
+        groups = self.groups(name)
+        listed = [row for one in groups for row in self.sandbox.arm().list(f"{one}/resources", "2021-04-01")]
+        ids = [one["id"].lower() for one in listed if one["type"].lower() not in _MADE_BY_AZURE]
+        return [one for one in (*ids, *map(str.lower, groups)) if one not in made]
 
     def condition(self, name: str, kind: str, *, expect: int = 0) -> dict[str, Any]:
         """Look at an instance now; return one of its conditions."""

@@ -20,16 +20,7 @@ _TENANTRY = Path(sys.executable).with_name("tenantry")
 # Points of one run each, counted from its start: resources of every layer, the way in, the package.
 _SOME = ((3, 14, 55, 80, 12), (1, 7, 6))
 _MANY = ((*range(2, 90, 8), 30, 5), (*range(1, 12, 2), 4, 6))
-_MADE_BY_AZURE = frozenset({"microsoft.network/networkinterfaces"})
 _LEAST_HIT = 4  # of a deploy: a late point may lie behind the end of a run that had less to do
-
-
-def _orphans(fleet: Fleet, name: str) -> list[str]:
-    """Return what lies in the group and is in no state; Azure makes the interfaces of endpoints itself."""
-    made = {identity.lower() for identity in fleet.made(name)}
-    listed = fleet.sandbox.arm().list(f"{fleet.group(name)}/resources", "2021-04-01")
-    ids = [one["id"] for one in listed if one["type"].lower() not in _MADE_BY_AZURE]
-    return [one for one in ids if one.lower() not in made]
 
 
 @pytest.mark.longest
@@ -49,7 +40,7 @@ def test_a_killed_deploy_and_a_killed_erasure_are_finished_by_the_same_command(
     assert hits >= _LEAST_HIT
     row = fleet.run(*deploy)["data"]["instances"][0]
     assert (row["outcome"], row["health"]) == ("done", "healthy")
-    assert _orphans(fleet, name) == []
+    assert fleet.orphans(name) == []
     assert fleet.run("instance", "preview", name, "--exit-code")["data"]["changes"] == []
     groups = fleet.sandbox.arm().list(f"{fleet.sandbox.subscription}/resourceGroups", "2024-03-01")
     assert len([one for one in groups if one["name"].startswith(f"rg-{name}-")]) == 1

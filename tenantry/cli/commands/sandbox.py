@@ -102,6 +102,12 @@ def faults(
     match: Annotated[
         str, typer.Option(help="Only requests with this method, or for this type of resource.")
     ] = "",
+    times: Annotated[
+        str, typer.Option(metavar="N", help="Of code and fail: how often, instead of once.")
+    ] = "",
+    message: Annotated[
+        str, typer.Option(metavar="TEXT", help="Of code and fail: what Azure says beside the code.")
+    ] = "",
     workspace: WorkspaceOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -137,7 +143,7 @@ def faults(
     def work() -> Result:
         from tenantry.cli.sandboxing import faults as done
 
-        return done(workspace, kind, values or [], match=match)
+        return done(workspace, kind, values or [], match=match, times=times, message=message)
 
     execute(f"sandbox faults {kind}", output=output, work=work, table=_faults)
 

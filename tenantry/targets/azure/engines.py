@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from tenantry.adapters import tools
+from tenantry.adapters.azure_answers import plugin_error
 from tenantry.adapters.engine import Engine
 from tenantry.adapters.engine_store import FolderStore, Store
 from tenantry.adapters.vault import FileVault
@@ -73,6 +74,7 @@ class Engines:
             providers=providers,
             environment=environment,
             holds_data=lambda token: token in DATA_TOKENS,
+            read_error=plugin_error,
             project=_PROJECT,
             parallel=32,  # most of a create is waiting
         )

@@ -32,7 +32,9 @@ __all__ = ["Step", "erase_steps"]
 
 Step = tuple[str, EraseMethod, Callable[[OnEvent], None]]
 _PURGE_PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 15.0)  # seconds
+_GROUP_PAUSES: Final = (3.0, 10.0, 30.0)  # seconds, in which what uses a subnet goes
 _AT_A_TIME: Final = 8  # deletions of small things
+_PROTECTED: Final = "purge protection is enabled"  # as Key Vault says it
 _NO_VAULT: Final = ("DeletedVaultNotFound", "ResourceNotFound", "VaultNotFound")
 _NO_ACCOUNT: Final = ("ParentResourceNotFound", "ResourceGroupNotFound", "ResourceNotFound")
 
@@ -235,8 +237,16 @@ class _Erasure:
         self._delete_all((one["id"] for one in found), version)
 
     def delete_group(self, _: OnEvent) -> None:
-        """Delete the group with all that is left in it."""
-        self._arm.delete(self._group, TYPES["azure-native:resources:ResourceGroup"].version)
+        """Delete the group with all that is left in it; what held a subnet may be gone a moment later."""
+        for pause in (*_GROUP_PAUSES, None):
+            try:
+                self._arm.delete(self._group, TYPES["azure-native:resources:ResourceGroup"].version)
+            except TenantryError as error:
+                if pause is None or not arm_code(error, "InUseSubnetCannotBeDeleted"):
+                    raise
+                time.sleep(pause)
+            else:
+                return
 
     def note_residues(self, _: OnEvent) -> None:
         """Keep what Azure keeps, before the last key is gone."""
@@ -251,6 +261,8 @@ class _Erasure:
             try:
                 self._arm.post(path, version)
             except TenantryError as error:
+                if arm_code(error, "Forbidden") and _PROTECTED in error.message:
+                    return  # until its date nobody can
                 missing = any(arm_code(error, code) for code in _NO_VAULT)
                 if not missing and not arm_code(error, "MethodNotAllowed"):
                     raise

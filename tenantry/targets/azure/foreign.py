@@ -9,10 +9,12 @@ from tenantry.adapters.azure_arm import Arm
 from tenantry.errors import Problem
 from tenantry.model.azure_types import TYPES
 from tenantry.targets.azure import inventory, locks
+from tenantry.targets.azure.asset_types import ASSET_TYPES, Listed
 
-__all__ = ["obstacles", "resources"]
+__all__ = ["is_own", "obstacles", "resources"]
 
 _GROUP: Final = TYPES["azure-native:resources:ResourceGroup"]
+_ROWS: Final = {name.lower(): row for name, row in ASSET_TYPES.items()}
 _INTERFACES: Final = "microsoft.network/networkinterfaces"
 # Azure makes these by itself for resources of ours, without our tags.
 _MADE_BY_AZURE: Final = frozenset({"microsoft.alertsmanagement/smartdetectoralertrules"})
@@ -44,6 +46,18 @@ def resources(arm: Arm, group: str, opaque: str) -> Sequence[str]:
         and one["type"].lower() not in _MADE_BY_AZURE
         and not _is_of_an_endpoint(arm, one)
     ]
+
+
+def is_own(arm: Arm, found: Mapping[str, Any], type_: str, *, group: str, opaque: str) -> bool:
+    """Say whether what lies where an instance's program would make it is the instance's own.
+
+    By its tags, which a create sends along. What has no tags in its type, a part or what hangs on
+    something, by those of the group, whose name was drawn for this instance alone.
+    """
+    row = _ROWS.get(type_.lower())
+    if row is None or row.listed not in (Listed.GROUP, Listed.RESOURCES):
+        found = arm.get(group, _GROUP.version) or {}
+    return (found.get("tags") or {}).get("instance") == opaque
 
 
 def _is_of_an_endpoint(arm: Arm, one: Mapping[str, Any]) -> bool:

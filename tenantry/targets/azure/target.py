@@ -207,7 +207,7 @@ class AzureTarget:
             bound = self.made(instance, ":WebAppHostNameBinding")
             host_name.unbind(clients.arm, props, bound, lease=lease, on_event=on_event)
             lease.intent(f"{instance.mark}engine up, stack {instance.opaque}")
-            result = patience.once_in_force(
+            result = patience.until_it_passes(
                 lambda first: engine.up(
                     instance.opaque,
                     program,
@@ -215,9 +215,10 @@ class AzureTarget:
                     on_event=on_event,
                     # What it has just made may not be seen yet; its state knows.
                     refresh=first,
-                    adopt=partial(_find_made, clients),
+                    adopt=partial(self._find_made, instance),
                     retain=former.retained,
                 ),
+                missing=lambda: self._missing_roles(instance),
                 lease=lease,
                 on_event=on_event,
             )
@@ -438,10 +439,29 @@ class AzureTarget:
                     passphrase=self.engines.passphrase(instance),
                     on_event=on_event,
                     refresh=False,  # it was looked at a moment ago
-                    adopt=partial(_find_made, clients),
+                    adopt=partial(self._find_made, instance),
                 )
 
         return host_name.settle(clients.arm, props, seen, declare, lease=lease, on_event=on_event)
+
+    def _find_made(self, instance: Instance, token: str, inputs: Mapping[str, object]) -> str:
+        """Return the id of a resource whose create was interrupted, "" if it was not made, or by others."""
+        if token not in TYPES:
+            return ""
+        clients, kind = self.clients(instance), TYPES[token]
+        identity = resource_id(token, inputs, clients.access.subscription_id)
+        found = clients.arm.get(identity, kind.version)
+        if found is None:
+            return ""
+        group = inventory.group_id(clients.access.subscription_id, self.names(instance))
+        own = foreign.is_own(clients.arm, found, kind.arm_type, group=group, opaque=instance.opaque)
+        return identity if own else ""
+
+    def _missing_roles(self, instance: Instance) -> Sequence[str]:
+        """Return the ids of the role assignments that the engine has made and Azure does not show."""
+        arm, version = self.clients(instance).arm, TYPES["azure-native:authorization:RoleAssignment"].version
+        made = self._resources(instance, ":RoleAssignment")
+        return [one.id for one in made if arm.get(one.id, version) is None]
 
     def _keep(self, instance: Instance, found: Sequence[Residue]) -> None:
         self.register.update(
@@ -530,12 +550,3 @@ class AzureTarget:
 def _real(changes: Sequence[Change]) -> Sequence[Change]:
     """Leave out the components: they only group resources, nothing of them is on Azure."""
     return [change for change in changes if not change.type.startswith(_COMPONENTS)]
-
-
-def _find_made(clients: Clients, token: str, inputs: Mapping[str, object]) -> str:
-    """Return the id of a resource whose create was interrupted, "" if it was not made."""
-    if token not in TYPES:
-        return ""
-    identity = resource_id(token, inputs, clients.access.subscription_id)
-    made = clients.arm.get(identity, TYPES[token].version)
-    return identity if made is not None else ""

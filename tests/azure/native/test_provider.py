@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,20 @@ def _program(sku: str = "Standard_ZRS", location: str = "westeurope") -> Callabl
     return declare
 
 
+def _with_server() -> None:
+    from pulumi_azure_native import dbforpostgresql, resources
+
+    group = resources.ResourceGroup("group", resource_group_name="rg", location="westeurope")
+    dbforpostgresql.Server(
+        "server",
+        resource_group_name=group.name,
+        server_name="psql",
+        location="westeurope",
+        administrator_login="owner",
+        administrator_login_password=pulumi.Output.secret("Correct-Horse-7"),
+    )
+
+
 def test_what_is_sent_is_in_the_words_of_resource_manager(world: World) -> None:
     world.up(_program())
     body = next(body for method, path, body in world.manager.sent if path == _ACCOUNT)
@@ -166,20 +180,50 @@ def test_a_create_that_failed_half_way_is_kept_and_finished_by_the_next_run(worl
     assert not world.engine.has_half_made("one")
 
 
+def test_the_rest_is_looked_at_while_something_half_made_waits(world: World) -> None:
+    world.manager.fails.add(_ACCOUNT)
+    with pytest.raises(TenantryError, match="it broke in the middle"):
+        world.up(_program())
+    del world.manager.bodies[_GROUP]
+    world.manager.fails.clear()
+    assert world.up(_program()) == {"group": ChangeKind.CREATE, "account": ChangeKind.UPDATE}
+    assert set(world.up(_program()).values()) == {ChangeKind.SAME}
+
+
+def test_what_a_create_made_that_was_never_heard_of_is_taken_over_and_written_anew(world: World) -> None:
+    """Its PUT failed, and so did the look after it: it is in no state, and the provider does not make it."""
+    for path, body in ((_GROUP, {}), (_SERVER, {"properties": {"version": "17"}})):
+        world.manager.bodies[path] = {"id": path, "name": path.rpartition("/")[2], **body}
+    asked: list[str] = []
+
+    def own(token: str, inputs: Mapping[str, Any]) -> str:
+        asked.append(token)
+        return _SERVER if token.endswith(":Server") else _GROUP
+
+    def up() -> dict[str, ChangeKind]:
+        result = world.engine.up("one", _with_server, passphrase=_PASSPHRASE, adopt=own)
+        return {change.name: change.kind for change in result.changes}
+
+    assert up() == {"group": ChangeKind.SAME, "server": ChangeKind.UPDATE}
+    assert [path for _, path, _ in world.manager.sent] == [_GROUP, _SERVER]
+    sent = world.manager.sent[-1][2]["properties"]
+    assert sent["administratorLoginPassword"] == "Correct-Horse-7", (
+        "not what stood in its place in the events"
+    )
+    assert not world.engine.has_half_made("one")
+    assert set(up().values()) == {ChangeKind.SAME}
+    assert len(asked) == 2, "each was asked for once"
+
+
+def test_what_somebody_else_made_is_not_taken_over(world: World) -> None:
+    world.manager.bodies[_GROUP] = {"id": _GROUP, "name": "rg", "location": "westeurope"}
+    with pytest.raises(TenantryError, match="cannot create already existing resource"):
+        world.engine.up("one", _program(), passphrase=_PASSPHRASE, adopt=lambda _token, _inputs: "")
+    assert world.manager.sent == []
+
+
 def test_a_password_is_nowhere_in_the_state(world: World) -> None:
-    def declare() -> None:
-        from pulumi_azure_native import dbforpostgresql
-
-        dbforpostgresql.Server(
-            "server",
-            resource_group_name="rg",
-            server_name="psql",
-            location="westeurope",
-            administrator_login="owner",
-            administrator_login_password=pulumi.Output.secret("Correct-Horse-7"),
-        )
-
-    world.up(declare)
+    world.up(_with_server)
     sent = next(body for _, path, body in world.manager.sent if path == _SERVER)
     assert sent["properties"]["administratorLoginPassword"] == "Correct-Horse-7"
     files = [path.read_bytes() for path in (world.folder / "state").rglob("*") if path.is_file()]

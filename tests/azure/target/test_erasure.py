@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from tenantry.adapters.azure_answers import Answer
-from tenantry.errors import FailedError, UnavailableError
+from tenantry.errors import FailedError, RefusedError, TenantryError, UnavailableError
 from tenantry.model.azure_names import AzureNames
 from tenantry.model.status import Residue
 from tenantry.ports import Event
@@ -162,3 +163,56 @@ def test_the_copy_of_the_backups_is_noted_in_another_cloud_too() -> None:
     world = _World(_Manager(copied=True), _Files(), region="usgovvirginia")
     world.run().delete_server(world.tell)
     assert {one.where for one in world.noted} == {_SERVER, f"{_SERVER}/backups/usgovtexas"}
+
+
+class _Refusing:
+    """A Resource Manager that refuses every call so; counts them."""
+
+    def __init__(self, error: TenantryError, *, until: int = 10**6) -> None:
+        self._error, self._until = error, until
+        self.calls = 0
+
+    def _refuse(self, path: str, version: str) -> None:
+        self.calls += 1
+        if self.calls <= self._until:
+            raise self._error
+
+    post = delete = _refuse
+
+
+def _erasing(manager: _Refusing, monkeypatch: pytest.MonkeyPatch) -> tuple[_Erasure, list[float]]:
+    slept: list[float] = []
+    monkeypatch.setattr("tenantry.targets.azure.erasure.time.sleep", slept.append)
+    clients = SimpleNamespace(arm=manager, access=SimpleNamespace(subscription_id="s"))
+    target: Any = SimpleNamespace(clients=lambda _: clients, names=lambda _: _NAMES)
+    instance: Any = None
+    return _Erasure(target, instance), slept
+
+
+def test_a_purge_that_purge_protection_forbids_is_no_failure_and_is_asked_for_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = 'Operation "purge" is not allowed because purge protection is enabled for this vault.'
+    manager = _Refusing(RefusedError(f"POST x: Forbidden: {said}", code="forbidden"))
+    run, slept = _erasing(manager, monkeypatch)
+    run._purge("/x/purge", "1", existed=True)
+    assert (manager.calls, slept) == (1, [])
+
+
+def test_a_purge_without_the_right_to_it_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, _ = _erasing(_Refusing(RefusedError("POST x: Forbidden: no", code="forbidden")), monkeypatch)
+    with pytest.raises(RefusedError):
+        run._purge("/x/purge", "1", existed=True)
+
+
+@pytest.mark.parametrize(("until", "calls"), [(2, 3), (10**6, 4)])
+def test_a_group_whose_subnet_is_in_use_is_deleted_when_that_is_over(
+    monkeypatch: pytest.MonkeyPatch, until: int, calls: int
+) -> None:
+    error = FailedError("the subnet is in use", code="in-use-subnet-cannot-be-deleted")
+    manager = _Refusing(error, until=until)
+    run, slept = _erasing(manager, monkeypatch)
+    with pytest.raises(FailedError) if until > calls else nullcontext():
+        run.delete_group(lambda _: None)
+    assert manager.calls == calls
+    assert slept == sorted(slept)

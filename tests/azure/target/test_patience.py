@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
-from tenantry.errors import FailedError, UnavailableError
+from tenantry.errors import FailedError, TenantryError, UnavailableError
 from tenantry.targets.azure import patience
 
 _SITE = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Web/sites/app"
@@ -60,9 +60,13 @@ def _refusing(code: str, times: int) -> tuple[Any, list[bool]]:
     return act, tries
 
 
-def _until(act: Any, told: list[str]) -> str:
+def _until(act: Any, told: list[str], *, missing: Callable[[], Sequence[str]] = list) -> str:
     lease: Any = _Lease()
-    return str(patience.once_in_force(act, lease=lease, on_event=lambda event: told.append(event.text)))
+    return str(
+        patience.until_it_passes(
+            act, missing=missing, lease=lease, on_event=lambda event: told.append(event.text)
+        )
+    )
 
 
 @pytest.mark.parametrize("code", ["key-vault-authentication-failure", "principal-not-found"])
@@ -86,6 +90,66 @@ def test_the_patience_for_a_role_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     act, _ = _refusing("principal-not-found", 10)
     with pytest.raises(FailedError, match="refused"):
         _until(act, [])
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that only pauses move."""
+    paused: list[float] = []
+    monkeypatch.setattr("tenantry.targets.azure.patience.time.monotonic", lambda: sum(paused))
+    monkeypatch.setattr("tenantry.targets.azure.patience.time.sleep", paused.append)
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_role_that_is_given_no_more_is_not_waited_for_and_the_assignment_is_named() -> None:
+    act, tries = _refusing("forbidden-by-rbac", 10**6)
+    with pytest.raises(FailedError, match="refused; the role assignment /r/1 was made") as told:
+        _until(act, [], missing=lambda: ["/r/1"])
+    assert (told.value.code, len(tries)) == ("role-missing", 21), "a minute, of fifteen"
+    assert "run the same command again" in told.value.hint
+
+
+@pytest.mark.usefixtures("clock")
+def test_an_assignment_that_is_seen_late_is_waited_for() -> None:
+    act, _ = _refusing("forbidden-by-rbac", 40)
+    looks = iter(range(100))
+    assert _until(act, [], missing=lambda: ["/r/1"] if next(looks) < 10 else []) == "done"
+
+
+@pytest.mark.parametrize("code", ["allocation-failed", "conflict", "internal-server-error"])
+def test_what_often_passes_is_tried_twice_more_and_later_each_time(code: str, slept: list[float]) -> None:
+    act, tries = _refusing(code, 2)
+    assert _until(act, []) == "done"
+    assert tries == [True, False, False]
+    assert slept == sorted(slept)
+
+
+def test_what_does_not_pass_is_told_after_three_tries() -> None:
+    act, tries = _refusing("allocation-failed", 10)
+    with pytest.raises(FailedError, match="refused"):
+        _until(act, [])
+    assert len(tries) == 3
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FailedError("workspace: Conflict: This workspace name is already in use.", code="conflict"),
+        UnavailableError("site: InternalServerError: asked six times", code="internal-server-error"),
+    ],
+)
+def test_a_name_that_is_kept_and_a_service_that_stays_broken_are_not_asked_again(
+    error: TenantryError,
+) -> None:
+    tries: list[bool] = []
+
+    def act(first: bool) -> str:  # noqa: FBT001 - as it is called
+        tries.append(first)
+        raise error
+
+    with pytest.raises(type(error)):
+        _until(act, [])
+    assert tries == [True]
 
 
 def _resolve(site: _Site, lease: _Lease, told: list[str]) -> None:

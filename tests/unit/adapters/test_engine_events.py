@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from tenantry.adapters.engine_events import Collector
-from tenantry.errors import RefusedError
+from tenantry.errors import FailedError, RefusedError
 from tenantry.model.status import ChangeKind
 from tenantry.ports import Event
 
@@ -42,6 +42,42 @@ def test_a_plan_is_kept_apart_from_what_was_done() -> None:
         Event(text="updating", resource="File name"),
         Event(text="updated", resource="File name", done=True),
     ]
+
+
+def test_a_create_of_what_exists_tells_its_id_and_what_was_asked_for_without_secrets() -> None:
+    collector = _collector([])
+    secret = {
+        "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+        "ciphertext": "[secret]",
+    }
+    new = {"type": "x", "inputs": {"name": "a", "list": [{"password": secret}]}}
+    for kind in ("File", "Role"):
+        collector.take(_step("resourcePreEvent", "create", kind, new=new))
+    for kind, why in (
+        ("File", "cannot create already existing resource '/s/a'"),
+        ("Role", "it is forbidden"),
+    ):
+        event = {"urn": _URN.format(kind), "severity": "error", "message": f"error: {why} | next: x"}
+        collector.take(json.dumps({"diagnosticEvent": event}))
+    ((there, asked),) = collector.already_there
+    assert there == "/s/a"
+    assert asked["inputs"] == {"name": "a", "list": [{"password": "[secret]"}]}
+
+
+def test_an_error_of_a_provider_that_is_not_ours_is_read_by_who_knows_it() -> None:
+    told = FailedError("no room", hint="take another size", code="sku-not-available")
+    collector = Collector(
+        holds_data=lambda _: False,
+        on_event=lambda _: None,
+        report_planning=False,
+        read_error=lambda text: told if "SkuNotAvailable" in text else None,
+    )
+    for said in ("it stopped", "* SkuNotAvailable"):
+        event = {"urn": _URN.format("File"), "severity": "error", "message": said}
+        collector.take(json.dumps({"diagnosticEvent": event}))
+    error = collector.error()
+    assert error is not None
+    assert (error.code, error.hint, error.message) == (told.code, told.hint, "File name: no room")
 
 
 def test_a_replacement_is_one_change_whatever_steps_it_has() -> None:

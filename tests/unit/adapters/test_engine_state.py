@@ -79,6 +79,17 @@ def test_a_create_that_the_dying_engine_took_for_failed_is_entered_for_a_destroy
     assert {found.name: found.id for found in state.resources("s")} == {"there": "1", "made": "unfinished"}
 
 
+def test_what_exists_although_its_create_failed_is_entered_as_half_made_if_it_is_the_stacks_own(
+    state: EngineState,
+) -> None:
+    _write(state, resources=[_raw("there", id="/1")])
+    asked = [(f"/{name}", _raw(name)) for name in ("there", "mine", "theirs")]
+    own = iter(["/MINE", ""])  # what is known already is not asked for
+    assert state.enter("s", asked, lambda _token, _inputs: next(own)) == 1
+    assert {found.name: found.id for found in state.resources("s")} == {"there": "/1", "mine": "/mine"}
+    assert state.half_made("s") == [_raw("mine")["urn"]], "whether it is whole is not known"
+
+
 def test_a_state_that_cannot_be_read_is_told_by_its_path(state: EngineState) -> None:
     _write(state)
     (state.folder / state.checkpoint("s")).write_text("{")

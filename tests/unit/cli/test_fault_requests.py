@@ -77,6 +77,28 @@ def test_a_disk_is_empty_half_or_full(percent: str) -> None:
     assert (path, asked["type_"], asked["value"]) == ("/faults/add", "psql-kenya", percent)
 
 
+@pytest.mark.parametrize(
+    ("kind", "more", "part"),
+    [
+        ("throttle", {"times": "2"}, "takes no --times"),
+        ("throttle", {"message": "no"}, "takes no --message"),
+        ("code", {"times": "0"}, "from 1 to"),
+        ("fail", {"message": "two\nlines"}, "one line"),
+        ("fail", {"message": "x" * 501}, "at most 500"),
+    ],
+)
+def test_how_often_and_with_which_words_is_checked(kind: str, more: dict[str, str], part: str) -> None:
+    values = ["3"] if kind == "throttle" else ["Conflict", "vaults"]
+    with pytest.raises(UsageError, match=part):
+        fault_request(kind, values, match="", **more)
+
+
+def test_a_refusal_may_last_and_have_words_of_its_own() -> None:
+    _, asked = fault_request("code", ["Conflict", "vaults"], match="", times="3", message="is in use")
+    assert (asked["count"], asked["message"]) == (3, "is in use")
+    assert fault_request("code", ["Conflict", "vaults"], match="")[1]["count"] == 1
+
+
 def test_times_are_told_in_seconds() -> None:
     assert fault_request("time", ["+1.5h"], match="") == ("/time", {"seconds": 5400.0})
 
