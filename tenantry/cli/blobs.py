@@ -6,14 +6,15 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
+from io import RawIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 from tenantry.cli.operating import insist
 from tenantry.cli.render.progress import Progress
 from tenantry.cli.signals import stop_politely
 from tenantry.cli.wiring import Wiring
-from tenantry.errors import Problem, RefusedError, UsageError
+from tenantry.errors import Problem, RefusedError, UnavailableError, UsageError
 from tenantry.journeys import blobs as journeys
 from tenantry.result import Result
 
@@ -54,8 +55,8 @@ def read(
     progress = Progress()  # no live line: standard output may be the same terminal
     with _sink(to) as sink, stop_politely(wiring, name):
         services = wiring.services(progress)
-        journeys.read(instance, container, blob, sink.write, services=services, reason=reason)
-        sink.flush()
+        write = partial(_write, sink)
+        journeys.read(instance, container, blob, write, services=services, reason=reason)
     return Result(command="blob read", data={})
 
 
@@ -84,14 +85,16 @@ def deleted(
 
 
 @contextmanager
-def _sink(to: Path | None) -> Iterator[BinaryIO]:
-    """Lend what the bytes go to. A new file that is not whole is removed again.
+def _sink(to: Path | None) -> Iterator[RawIOBase]:
+    """Lend what the bytes go to, unbuffered. A new file that is not whole is removed again.
 
     Raises:
         UsageError: the file is there already, or cannot be made.
+        UnavailableError: it cannot take all of them.
     """
     if to is None:
-        yield sys.stdout.buffer
+        with os.fdopen(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as out:
+            yield out
         return
     try:
         descriptor = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
@@ -100,9 +103,25 @@ def _sink(to: Path | None) -> Iterator[BinaryIO]:
             f"{to} cannot be made: {error.strerror}", hint="name a new file with --to", code="no-file"
         ) from None
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
             yield file
     except BaseException:
         with suppress(OSError):
             to.unlink()
         raise
+
+
+def _write(sink: RawIOBase, chunk: bytes) -> None:
+    """Write, or say why not. That nobody reads a pipe any more is no error of ours."""
+    left = memoryview(chunk)
+    try:
+        while left:
+            left = left[sink.write(left) or 0 :]
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UnavailableError(
+            f"the blob cannot be written: {error.strerror}",
+            hint="make room, then run it again",
+            code="no-room",
+        ) from None

@@ -5,11 +5,13 @@ What a blob is called may be personal data: no line of the journal has it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Final
 
-from tenantry.errors import SpecError
+from tenantry.errors import SpecError, UsageError
 from tenantry.journeys.services import Services
 from tenantry.model.profile import Service
 from tenantry.model.status import StoredBlob
@@ -17,11 +19,15 @@ from tenantry.ports import Blobs, Instance, Lease
 
 __all__ = ["delete", "listed", "read"]
 
+_CONTAINER: Final = re.compile(r"(?=.{3,63}$)[a-z0-9](?:[a-z0-9]|-(?=[a-z0-9]))*|\$root|\$web|\$logs")
+_LONGEST: Final = 1024  # characters of a blob's name
+
 
 def listed(
     instance: Instance, container: str, *, prefix: str, services: Services, reason: str
 ) -> Sequence[StoredBlob]:
     """Return the blobs of a container, "" of all, whose names begin so."""
+    _check(prefix or "any", container=container or "$root")
     did = f"listed the blobs of {f'the container {container}' if container else 'all containers'}"
     with _opened(instance, did, services=services, reason=reason) as (blobs, _):
         return blobs.listed(container, prefix)
@@ -37,6 +43,7 @@ def read(
     reason: str,
 ) -> None:
     """Write the bytes of a blob, piece by piece; the instance is held until the last one."""
+    _check(name, container=container)
     did = f"read a blob of the container {container}"
     with _opened(instance, did, services=services, reason=reason) as (blobs, _):
         for chunk in blobs.read(container, name):
@@ -47,6 +54,7 @@ def delete(
     instance: Instance, container: str, name: str, *, services: Services, reason: str
 ) -> datetime | None:
     """Delete a blob; return until when it can be recovered, None if not at all."""
+    _check(name, container=container)
     did = f"set out to delete a blob of the container {container}"
     with _opened(instance, did, services=services, reason=reason, change=True) as (blobs, lease):
         lease.intent(f"{instance.mark}delete a blob of the container {container}")
@@ -54,6 +62,31 @@ def delete(
         kept = f"kept until {until:%Y-%m-%d}" if until else "nothing of it is kept"
         lease.evidence(f"{instance.mark}the blob is deleted: {kept}")
     return until
+
+
+def _check(name: str, *, container: str) -> None:
+    """Refuse what can be no name; nothing is recorded then.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if not _CONTAINER.fullmatch(container):
+        raise UsageError(
+            f"{container!r} can be no name of a container",
+            hint="see: tenantry blob list NAME",
+            code="bad-container",
+        )
+    if not 0 < len(name) <= _LONGEST or not _is_text(name):
+        raise UsageError(
+            f"a blob's name has 1 to {_LONGEST} characters of Unicode",
+            hint="see: tenantry blob list NAME CONTAINER",
+            code="bad-blob",
+        )
+
+
+def _is_text(name: str) -> bool:
+    """Say whether it is text: bytes of the command line that are none come as surrogates."""
+    return not any("\ud800" <= one <= "\udfff" for one in name)
 
 
 @contextmanager

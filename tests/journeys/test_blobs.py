@@ -13,7 +13,7 @@ import pytest
 
 from tenantry.adapters.clock import SystemClock
 from tenantry.adapters.register import open_register
-from tenantry.errors import BusyError, FailedError, SpecError
+from tenantry.errors import BusyError, FailedError, SpecError, UsageError
 from tenantry.journeys import blobs as journeys
 from tenantry.journeys.services import Services
 from tenantry.model.names import new_opaque_name
@@ -99,6 +99,30 @@ def test_a_workload_without_blobs_is_refused_before_anything_is_recorded(tmp_pat
     with pytest.raises(SpecError) as refused:
         journeys.listed(instance, "", prefix="", services=services, reason="ticket 7")
     assert (refused.value.code, target.opened_to_change, _texts(services)) == ("no-blobs", [], before)
+
+
+@pytest.mark.parametrize(
+    ("container", "name", "code"),
+    [
+        ("", "one.txt", "bad-container"),
+        ("Files", "one.txt", "bad-container"),
+        ("files/../reports", "one.txt", "bad-container"),
+        ("files", "", "bad-blob"),
+        ("files", "x" * 1025, "bad-blob"),
+        ("files", "\udcff.txt", "bad-blob"),
+    ],
+)
+def test_what_can_be_no_name_is_refused_before_anything_is_recorded(
+    tmp_path: Path, container: str, name: str, code: str
+) -> None:
+    services, instance, target = _services(tmp_path, has=frozenset({Service.BLOBS}))
+    before = _texts(services)
+    with pytest.raises(UsageError) as read:
+        journeys.read(instance, container, name, bytes, services=services, reason="ticket 7")
+    with pytest.raises(UsageError) as deleted:
+        journeys.delete(instance, container, name, services=services, reason="ticket 7")
+    assert [read.value.code, deleted.value.code] == [code, code]
+    assert (target.opened_to_change, _texts(services)) == ([], before)
 
 
 def test_nothing_is_opened_while_another_operation_holds_the_instance(tmp_path: Path) -> None:
