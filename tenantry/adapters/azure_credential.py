@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Renewable", "make_credential", "read_secret", "token"]
 
 _MOST_BYTES: Final = 64 * 1024
+_CLI_SECONDS: Final = 60  # its first start on a busy machine takes longer than the ten that are usual
 
 
 class Renewable:
@@ -120,12 +121,15 @@ def make_credential(
             # Read again whenever a token is needed, without the end of its line, which no login takes.
             made = identity.ClientAssertionCredential(directory_id, client_id, proof.text, **common)
         case CredentialKind.MANAGED_IDENTITY:
-            # In a cluster a workload's identity would win, which the engine's plugin does not look for.
+            # The machine itself is asked, which no proxy reaches. In a cluster a workload's identity would
+            # win, which the engine's plugin does not look for.
             made = identity.ManagedIdentityCredential(
-                client_id=client_id or None, _exclude_workload_identity_credential=True
+                client_id=client_id or None,
+                use_env_settings=False,
+                _exclude_workload_identity_credential=True,
             )
         case CredentialKind.CLI:
-            made = identity.AzureCliCredential(tenant_id=directory_id)
+            made = identity.AzureCliCredential(tenant_id=directory_id, process_timeout=_CLI_SECONDS)
     return made
 
 

@@ -99,6 +99,18 @@ def test_a_clusters_variables_do_not_make_a_managed_identity_a_workloads(
     assert clients.principal.object_id == sandbox.told[_MACHINE]
 
 
+def test_a_machines_identity_is_asked_for_on_the_machine_and_through_no_proxy(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", sandbox.told["identity_host"])
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    clients = _clients(sandbox, CredentialKind.MANAGED_IDENTITY)
+    assert clients.principal.object_id == sandbox.told[_MACHINE]
+
+
 def test_the_managed_identity_is_no_secret_of_the_plugins(sandbox: Sandbox, app_service: None) -> None:
     """What it gets ends with the run: another endpoint, with a header of its own."""
     with plugin_settings(_clients(sandbox, CredentialKind.MANAGED_IDENTITY)) as told:
