@@ -158,7 +158,10 @@ class Reading:
             return []
         around = f"{target.parent}/{target.types[-1]}"
         missing = [ids.parse(f"{around}/{name}") for name in kind.implied_names if name not in known]
-        return [part_of(one, kind) for one in missing if one is not None]
+        parts = [part_of(one, kind) for one in missing if one is not None]
+        if self._cloud.find(target.parent) is None:
+            return parts  # seen by a reader who is behind: there is nothing more to tell
+        return [self.fresh(one) for one in parts]
 
 
 def part_of(target: Target, kind: Kind) -> Resource:

@@ -58,15 +58,19 @@ def replaces(token: str, keys: list[str]) -> list[str]:
 
 
 def observed_inputs(
-    inputs: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]
+    token: str, inputs: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the inputs with what changed between two looks; the rest stays as the program wrote it.
 
     What a program did not write is not looked at on the top level: much of it is
-    Azure's own. Inside of what it wrote (tags, rules), additions count.
+    Azure's own. Inside of what it wrote (tags, rules), additions count. What is part of the id
+    cannot change; an output of the same name may say something else, as a host name's binding does.
     """
-    found: dict[str, Any] = {}
+    path = TYPES[token].path_inputs
+    found: dict[str, Any] = {key: inputs[key] for key in path if key in inputs}
     for key, value in inputs.items():
+        if key in path:
+            continue
         old = before.get(key, value)
         if key.startswith("__") or key not in after:
             if key not in before or key in after or key.startswith("__"):

@@ -126,7 +126,9 @@ class NativeProvider(Provider):
         if after is None:
             return provider_pb2.ReadResponse()
         found = (
-            observed_inputs(inputs, before, after) if inputs else imported_inputs(token, request.id, after)
+            observed_inputs(token, inputs, before, after)
+            if inputs
+            else imported_inputs(token, request.id, after)
         )
         return provider_pb2.ReadResponse(
             id=request.id,

@@ -226,7 +226,8 @@ def test_tables_of_a_workspace(ground: Ground) -> None:
     assert tables.begin_create_or_update(*workspace, "AppTraces", again).result().total_retention_in_days == 7
     back = {"properties": {"retentionInDays": -1}}
     assert tables.begin_update(*workspace, "AppTraces", back).result().retention_in_days == 120
-    assert {"AppTraces", "AppMetrics", "Usage"} <= set(names(tables.list_by_workspace(*workspace)))
+    listed = {one.name: one.retention_in_days for one in tables.list_by_workspace(*workspace)}
+    assert (listed["AppTraces"], listed["AppMetrics"], listed["Usage"]) == (120, 120, 120)
     assert tables.get(*workspace, "AppTraces").schema.table_type == "Microsoft"
     for name, wrong in (("AppTraces", 3), ("AppTraces", 731), ("AppTracks", 30)):
         with pytest.raises(HttpResponseError):
