@@ -9,13 +9,14 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tenantry.errors import TenantryError
 from tenantry.model.azure_types import TYPES
-from tenantry.targets.azure import retention
+from tenantry.targets.azure import locks, retention
 from tenantry.targets.azure.asset_types import ASSET_TYPES, Listed
 from tenantry.targets.azure.database import Door
 from tests.support.azure_fleet import REGION, TENANTRY, Fleet
@@ -23,6 +24,7 @@ from tests.support.sandbox import files_below
 
 _VAULTS, _LOCKS = "2024-11-01", "2020-05-01"
 _LOG_DAYS = 30  # less than Azure keeps requests and exceptions by itself
+_SERVER = TYPES["azure-native:dbforpostgresql:Server"]
 _UPLOAD = "Marker Upload of zambia"
 
 
@@ -354,6 +356,13 @@ def test_what_somebody_else_put_into_the_group_or_locked_stops_the_erasure(
     assert shown["problems"] == refused["problems"]
     assert not [one for one in shown["data"]["would_erase"] if "somebodys" in one["id"]]
     arm.delete(moved, "2023-01-31")
+    server = f"{theirs}/providers/{_SERVER.arm_type}/{theirs.rpartition('/')[2].replace('rg-', 'psql-', 1)}"
+    database = f"{server}/databases/reporting_of_somebody"
+    arm.put(database, _SERVER.version, {"properties": {"charset": "UTF8", "collation": "en_US.utf8"}})
+    refused = fleet.run("erase", "run", "zambia", "--confirm", "zambia", "--reason", "a test", expect=1)
+    assert [one["message"].rpartition(": ")[2] for one in refused["problems"]] == [database]
+    nobody: Any = SimpleNamespace(intent=lambda _: None, evidence=lambda _: None)
+    locks.delete_part(arm, database, _SERVER.version, of=server, lease=nobody)
     lock = f"{theirs}/providers/Microsoft.Authorization/locks/not-ours"
     arm.put(lock, _LOCKS, {"properties": {"level": "CanNotDelete"}})
     locked = fleet.run("erase", "run", "zambia", "--confirm", "zambia", "--reason", "a test", expect=1)

@@ -153,7 +153,7 @@ class _Erasure:
         type_ = "Microsoft.Insights/diagnosticSettings"
         version = TYPES["azure-native:monitor:DiagnosticSetting"].version
         listed = inventory.resources(self._arm, self._group)
-        found = inventory.parts(self._arm, self._group, listed, type_=type_)
+        found = inventory.parts(self._arm, self._group, listed, types=[type_])
         self._delete_all((one.id for one in found), version)
 
     def delete_server(self, tell: OnEvent) -> None:

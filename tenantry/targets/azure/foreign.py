@@ -1,30 +1,64 @@
-"""What lies in an instance's group and is not its own: an erasure would take it along, or be kept from it."""
+"""What lies in an instance's group and is not its own: an erasure would take it along, or be kept from it.
+
+Resources have the instance's tag, and so have keys, secrets and links of DNS zones. A database and
+a subnet have none: they are known by the name that they have in every instance, and a container
+by the names that the profile had, which are recorded before any is made. So what a killed deploy
+made is the instance's own as well.
+Not judged is what only sets how a resource of the instance's own works and holds nothing, such as
+a setting that sends logs, or a host name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from tenantry.adapters.azure_arm import Arm
 from tenantry.errors import Problem
+from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES
 from tenantry.targets.azure import inventory, locks
 from tenantry.targets.azure.asset_types import ASSET_TYPES, Listed
 
-__all__ = ["is_own", "obstacles", "resources"]
+__all__ = ["is_own", "obstacles", "parts", "resources"]
 
 _GROUP: Final = TYPES["azure-native:resources:ResourceGroup"]
 _ROWS: Final = {name.lower(): row for name, row in ASSET_TYPES.items()}
 _INTERFACES: Final = "microsoft.network/networkinterfaces"
 # Azure makes these by itself for resources of ours, without our tags.
 _MADE_BY_AZURE: Final = frozenset({"microsoft.alertsmanagement/smartdetectoralertrules"})
+_DATABASE, _SUBNET, _CONTAINER, _KEY, _SECRET, _LINK = (
+    TYPES[f"azure-native:{token}"].arm_type
+    for token in (
+        *("dbforpostgresql:Database", "network:Subnet", "storage:BlobContainer"),
+        *("keyvault:Key", "keyvault:Secret", "privatedns:VirtualNetworkLink"),
+    )
+)
+_TAGGED: Final = frozenset({_KEY, _SECRET, _LINK})
+_PARTS: Final = frozenset({_DATABASE, _SUBNET, _CONTAINER}) | _TAGGED
+_DATABASES_OF_AZURE: Final = frozenset({"azure_maintenance", "azure_sys", "postgres"})
+_CONTAINER_OF_AZURE: Final = "$"  # what its name begins with: $logs, $web
 
 
-def obstacles(arm: Arm, group: str, opaque: str) -> Mapping[str, Problem]:
-    """Return why an instance's group cannot be deleted, by the ids of what is not the instance's."""
+def obstacles(
+    arm: Arm, group: str, opaque: str, *, names: AzureNames, containers: Collection[str] | None
+) -> Mapping[str, Problem]:
+    """Return why an instance's group cannot be deleted, by the ids of what is not the instance's.
+
+    Args:
+        arm: Resource Manager.
+        group: the group's id.
+        opaque: the instance, as its tag has it.
+        names: of what the instance consists of.
+        containers: the names of its own; None: nobody recorded them, and all count as its own.
+    """
     if arm.get(group, _GROUP.version) is None:
         return {}
-    found = {one: _not_its_own(one, group) for one in resources(arm, group, opaque)}
+    listed = inventory.resources(arm, group)
+    theirs = resources(arm, listed, opaque)
+    within = [one for one in listed if one["id"] not in theirs]  # what lies in somebody else's goes with it
+    theirs = [*theirs, *parts(arm, group, within, opaque, names=names, containers=containers)]
+    found = {one: _not_its_own(one, group) for one in theirs}
     return {**found, **locks.others(locks.at_and_below(arm, group), group)}
 
 
@@ -33,16 +67,49 @@ def _not_its_own(identity: str, group: str) -> Problem:
     return Problem(
         code="foreign-resource",
         message=f"it lies in {name} and is not the instance's: {identity}",
-        hint="see whose it is and move or delete it, then run the same command again",
+        hint="see whose it is and move or delete it, then run the same command again; where a lock of the "
+        "instance's own forbids that, lift it, as the erasure would",
     )
 
 
-def resources(arm: Arm, group: str, opaque: str) -> Sequence[str]:
-    """Return the ids of what lies in an instance's group and is not its own."""
+def parts(
+    arm: Arm,
+    group: str,
+    listed: Sequence[Mapping[str, Any]],
+    opaque: str,
+    *,
+    names: AzureNames,
+    containers: Collection[str] | None,
+) -> Sequence[str]:
+    """Return the ids of what lies in resources of an instance and is not its own."""
+    own: dict[str, Collection[str] | None] = {
+        _DATABASE: {names.database, *_DATABASES_OF_AZURE},
+        _SUBNET: {names.app_subnet, names.endpoints_subnet},
+        _CONTAINER: containers,
+    }
+
+    def is_own(type_: str, one: Mapping[str, Any]) -> bool:
+        if type_ in _TAGGED:
+            return _is_tagged(one, opaque)
+        known, name = own[type_], str(one["id"]).rpartition("/")[2]
+        return (
+            known is None or name in known or (type_ == _CONTAINER and name.startswith(_CONTAINER_OF_AZURE))
+        )
+
+    every = inventory.entries(arm, group, listed, types=_PARTS)
+    return [one["id"] for type_, one in every if not is_own(type_, one)]
+
+
+def _is_tagged(one: Mapping[str, Any], opaque: str) -> bool:
+    return (one.get("tags") or {}).get("instance") == opaque
+
+
+def resources(arm: Arm, listed: Sequence[Mapping[str, Any]], opaque: str) -> Sequence[str]:
+    """Return the ids of those resources of an instance's group that are not its own."""
     return [
         one["id"]
-        for one in inventory.resources(arm, group)
-        if (one.get("tags") or {}).get("instance") != opaque
+        for one in listed
+        if not _is_tagged(one, opaque)
         and one["type"].lower() not in _MADE_BY_AZURE
         and not _is_of_an_endpoint(arm, one)
     ]

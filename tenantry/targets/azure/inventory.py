@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,6 +19,7 @@ __all__ = [
     "DeletedKind",
     "assignments",
     "at",
+    "entries",
     "group_id",
     "host_names",
     "inventory",
@@ -120,11 +121,20 @@ def inventory(arm: Arm, subscription_id: str, names: AzureNames) -> frozenset[As
     return frozenset(found)
 
 
-def parts(arm: Arm, group: str, listed: Sequence[Mapping[str, Any]], *, type_: str = "") -> Sequence[Asset]:
-    """Return what hangs on a group and on its resources, only of one type when it is given."""
+def parts(
+    arm: Arm, group: str, listed: Sequence[Mapping[str, Any]], *, types: Collection[str] = ASSET_TYPES
+) -> Sequence[Asset]:
+    """Return what hangs on a group and on its resources, of all types or some."""
+    return [Asset(id=one["id"], type=name) for name, one in entries(arm, group, listed, types=types)]
+
+
+def entries(
+    arm: Arm, group: str, listed: Sequence[Mapping[str, Any]], *, types: Collection[str]
+) -> Sequence[tuple[str, dict[str, Any]]]:
+    """Return the same as it is listed, each with its type."""
     paths: list[tuple[str, str]] = []
     for name, row in ASSET_TYPES.items():
-        if type_ not in ("", name):
+        if name not in types:
             continue
         if row.listed is Listed.SCOPE:
             paths.append((name, f"{group}/providers/{name}"))
@@ -138,9 +148,9 @@ def parts(arm: Arm, group: str, listed: Sequence[Mapping[str, Any]], *, type_: s
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         lists = pool.map(lambda one: arm.list(one[1], _VERSIONS[one[0].lower()]), paths)
         return [
-            Asset(id=entry["id"], type=name)
-            for (name, _), entries in zip(paths, lists, strict=True)
-            for entry in entries
+            (name, entry)
+            for (name, _), found in zip(paths, lists, strict=True)
+            for entry in found
             if not _is_given(name, entry)
         ]
 

@@ -334,7 +334,13 @@ class AzureTarget:
             return {}
         clients = self.clients(instance)
         group = inventory.group_id(clients.access.subscription_id, self.names(instance))
-        return foreign.obstacles(clients.arm, group, instance.opaque)
+        return foreign.obstacles(
+            clients.arm,
+            group,
+            instance.opaque,
+            names=self.names(instance),
+            containers=values.containers_of(instance),
+        )
 
     def erase_steps(self, instance: Instance) -> Sequence[erasure.Step]:
         """Return the steps of erasure, in order."""
@@ -527,10 +533,12 @@ class AzureTarget:
         self.apply(wanted, lease, on_event)
 
     def _placed(self, request: Request) -> Request:
-        """Return the request with the place of the engine's state, recorded before it is used."""
+        """Return the request with the place of the engine's state and the containers, recorded before use."""
         instance, place = request.instance, self.engines.place
         self.engines.refuse_elsewhere([instance])
-        return dataclasses.replace(request, instance=self._with_fact(instance, engines.FACT, place))
+        instance = self._with_fact(instance, engines.FACT, place)
+        containers = values.with_containers(instance, request.profile)
+        return dataclasses.replace(request, instance=self._with_fact(instance, values.CONTAINERS, containers))
 
     @contextmanager
     def _engine(self, instance: Instance) -> Iterator[Engine]:

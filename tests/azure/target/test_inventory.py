@@ -1,8 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pytest
+
+from tenantry.errors import Problem
 from tenantry.model.azure_names import AzureNames
 from tenantry.targets.azure import foreign
 from tenantry.targets.azure.inventory import assignments, group_id, inventory
@@ -19,6 +22,7 @@ class _Azure:
         self.names: list[str] = []
         self.scopes: list[str] = []
         self.locks: list[str] = []
+        self.below: dict[str, list[dict[str, Any]]] = {}  # by path of the list
 
     def get(self, path: str, version: str, **query: str) -> dict[str, Any] | None:
         return self.bodies.get(path)
@@ -30,6 +34,8 @@ class _Azure:
             return [{"id": f"{one}{path}/x", "properties": {"scope": one}} for one in self.scopes]
         if path.endswith("/locks"):
             return [{"id": one} for one in self.locks]
+        if path in self.below:
+            return self.below[path]
         return list(self.bodies.values()) if path.endswith("/resources") else []
 
 
@@ -42,7 +48,7 @@ def test_a_network_interface_is_the_instances_only_if_it_is_of_a_private_endpoin
             "type": "Microsoft.Network/networkInterfaces",
             "properties": properties,
         }
-    found = foreign.resources(azure, _GROUP, "tnabc")  # type: ignore[arg-type]
+    found = foreign.resources(azure, list(azure.bodies.values()), "tnabc")  # type: ignore[arg-type]
     assert [one.rpartition("/")[2] for one in found] == ["theirs"]
 
 
@@ -75,7 +81,7 @@ def test_what_would_stop_an_erasure_is_named_by_its_id_and_the_instances_own_is_
     ours = f"{_GROUP}/providers/{types}/ours{lock}/tenantry-holds-data"
     theirs = [f"{_GROUP}{lock}/a", f"/subscriptions/s{lock}/b"]
     azure.locks = [ours, *theirs, f"{_GROUP}-restore{lock}/c"]
-    found = foreign.obstacles(azure, _GROUP, "tnabc")  # type: ignore[arg-type]
+    found = _in_the_way(azure)
     foreign_ones = [f"{_GROUP}/providers/{types}/{name}" for name in ("theirs", "bare")]
     assert list(found) == [*foreign_ones, *theirs]
     assert all(identity in one.message and one.hint for identity, one in found.items())
@@ -84,4 +90,64 @@ def test_what_would_stop_an_erasure_is_named_by_its_id_and_the_instances_own_is_
 def test_nothing_is_in_the_way_where_there_is_no_group() -> None:
     azure = _Azure()
     azure.locks = ["/subscriptions/s/providers/Microsoft.Authorization/locks/b"]
-    assert foreign.obstacles(azure, _GROUP, "tnabc") == {}  # type: ignore[arg-type]
+    assert _in_the_way(azure) == {}
+
+
+def _in_the_way(azure: _Azure, containers: set[str] | None = None) -> Mapping[str, Problem]:
+    arm: Any = azure
+    return foreign.obstacles(arm, _GROUP, "tnabc", names=_NAMES, containers=containers)
+
+
+_OURS: dict[str, Any] = {"instance": "tnabc", "client": "kenya"}
+
+
+def _with_parts(azure: _Azure, type_: str, path: str, **parts: dict[str, Any] | None) -> list[str]:
+    """Put a resource of the instance's into the group, and parts into it by name, with their tags."""
+    resource = f"{_GROUP}/providers/{type_}/x"
+    azure.bodies[_GROUP] = {"id": _GROUP, "type": "x/groups", "tags": _OURS}
+    azure.bodies[resource] = {"id": resource, "type": type_, "tags": _OURS}
+    azure.below[f"{resource}/{path}"] = [
+        {"id": f"{resource}/{path}/{name}", "tags": tags} for name, tags in parts.items()
+    ]
+    return [one["id"] for one in azure.below[f"{resource}/{path}"]]
+
+
+def test_a_database_of_somebody_elses_on_the_instances_server_is_in_the_way() -> None:
+    azure = _Azure()
+    own = dict.fromkeys(("app", "postgres", "azure_sys", "azure_maintenance"))
+    *_, theirs = _with_parts(
+        azure, "Microsoft.DBforPostgreSQL/flexibleServers", "databases", **own, reporting=None
+    )
+    found = _in_the_way(azure)
+    assert [(one, told.code) for one, told in found.items()] == [(theirs, "foreign-resource")]
+
+
+def test_a_subnet_of_somebody_elses_is_in_the_way() -> None:
+    azure = _Azure()
+    own: dict[str, Any] = {_NAMES.app_subnet: None, _NAMES.endpoints_subnet: None}
+    *_, theirs = _with_parts(azure, "Microsoft.Network/virtualNetworks", "subnets", **own, vpn=None)
+    assert list(_in_the_way(azure)) == [theirs]
+
+
+@pytest.mark.parametrize("path", ["keys", "secrets"])
+def test_what_somebody_put_into_a_vault_is_in_the_way_and_what_has_the_tag_is_not(path: str) -> None:
+    azure = _Azure()
+    *_, theirs = _with_parts(azure, "Microsoft.KeyVault/vaults", path, data=_OURS, withdrawn=_OURS, x=None)
+    assert list(_in_the_way(azure)) == [theirs]
+
+
+def test_a_container_is_the_instances_if_its_name_was_recorded_or_none_was_or_it_is_azures() -> None:
+    azure = _Azure()
+    path = "blobServices/default/containers"
+    made = {"uploads": None, "$logs": None, "theirs": None}
+    *_, theirs = _with_parts(azure, "Microsoft.Storage/storageAccounts", path, **made)
+    assert list(_in_the_way(azure, {"uploads", "planned"})) == [theirs]
+    assert _in_the_way(azure, None) == {}
+
+
+def test_what_lies_in_somebody_elses_resource_is_told_once() -> None:
+    azure = _Azure()
+    _with_parts(azure, "Microsoft.KeyVault/vaults", "secrets", x=None)
+    (vault,) = [one for one in azure.bodies if one != _GROUP]
+    azure.bodies[vault]["tags"] = None
+    assert list(_in_the_way(azure)) == [vault]
