@@ -1,4 +1,7 @@
-"""Twenty instances of the real fleet at once in one subscription of a sandbox, and two commands for one."""
+"""Twenty instances of the real fleet at once in two subscriptions of a sandbox, and two commands for one.
+
+The sandbox takes fewer calls than are made.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,16 @@ from typing import Any
 
 import pytest
 
-from tests.support.azure_fleet import Fleet
+from tenantry.adapters.azure_arm import Arm
+from tests.support.azure_fleet import REGION, Fleet
 from tests.support.installation import fleet as real_fleet
+from tests.support.overlaps import Times, most_at_once, worked_on
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(3600), pytest.mark.xdist_group("twenty")]
 
-_COUNT, _AT_ONCE = 20, 4
+_COUNT, _AT_ONCE = 20, 5
+_IN_SUBSCRIPTION, _IN_REGION = 3, 2  # at once
+_OTHER_REGION = "westeurope"
 _BUSY = 75
 
 
@@ -28,6 +35,8 @@ class _Seen:
     names: Sequence[str]
     deployed: Mapping[str, Any]  # outcome by name
     groups: Sequence[Mapping[str, Any]]
+    times: Mapping[str, Times]  # of each group: when it was worked on
+    throttled: int  # calls that were told to come again
     foreign: Sequence[str]  # resources with another instance's tag
     erased: Mapping[str, int]  # exit codes
     ticked: Mapping[str, bool]  # whether nothing of it is recoverable
@@ -37,11 +46,15 @@ class _Seen:
 @pytest.fixture(scope="module")
 def seen(fleet: Fleet) -> _Seen:
     names = [row["name"] for row in real_fleet()[:_COUNT]]
-    for name in names:
-        fleet.new(name)
-    answer = fleet.run("instance", "deploy", "--all", "--jobs", str(_AT_ONCE), timeout=1700)
+    _write_specs(fleet, names)
+    # Two cores make fewer calls in all than Azure takes: of a quarter of that they make too many.
+    fleet.sandbox.faults("limits", "0.25")
+    answer = fleet.run("instance", "deploy", "--all", "--jobs", str(_AT_ONCE), timeout=2400)
+    fleet.sandbox.faults("clear")
+    throttled = fleet.sandbox.command("status")["requests"]["throttled"]
+    times = worked_on(fleet.workspace)
     arm = fleet.sandbox.arm()
-    groups = arm.list(f"{fleet.sandbox.subscription}/resourceGroups", "2024-03-01")
+    groups = _groups(fleet, arm)
     foreign = []
     for group in groups:
         for one in arm.list(f"{group['id']}/resources", "2021-04-01"):
@@ -51,16 +64,43 @@ def seen(fleet: Fleet) -> _Seen:
         erased = dict(zip(names, pool.map(lambda name: _erase(fleet, name), names), strict=True))
     fleet.sandbox.faults("time", "+31d")
     ticked = {row["name"]: row["nothing_recoverable"] for row in fleet.run("tick")["data"]["erased"]}
-    left = [one["name"] for one in arm.list(f"{fleet.sandbox.subscription}/resourceGroups", "2024-03-01")]
+    left = [one["name"] for one in _groups(fleet, arm)]
     return _Seen(
         names=names,
         deployed={row["name"]: (row["outcome"], row["health"]) for row in answer["data"]["instances"]},
         groups=groups,
+        times=times,
+        throttled=throttled,
         foreign=foreign,
         erased=erased,
         ticked=ticked,
         left=left,
     )
+
+
+def _write_specs(fleet: Fleet, names: Sequence[str]) -> None:
+    """Write eight specs for one region, and six each for another one and for another subscription."""
+    file = fleet.workspace / "tenantry.yaml"
+    at_once = f"cloud: sandbox, at_once: {{subscription: {_IN_SUBSCRIPTION}, region: {_IN_REGION}}}"
+    file.write_text(file.read_text(encoding="utf-8").replace("cloud: sandbox", at_once), encoding="utf-8")
+    for number, name in enumerate(names):
+        fleet.new(name, region=_OTHER_REGION if 8 <= number < 14 else REGION)
+        if number >= 14:
+            fleet.live_in(name, fleet.sandbox.second)
+
+
+def _groups(fleet: Fleet, arm: Arm) -> list[dict[str, Any]]:
+    scopes = (fleet.sandbox.subscription, fleet.sandbox.second)
+    return [one for scope in scopes for one in arm.list(f"{scope}/resourceGroups", "2024-03-01")]
+
+
+def _places(seen: _Seen) -> Mapping[tuple[str, str], list[str]]:
+    """Return the groups of each region of each subscription."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for group in seen.groups:
+        place = (str(group["id"]).split("/")[2], str(group["location"]))
+        found.setdefault(place, []).append(str(group["id"]))
+    return found
 
 
 def _erase(fleet: Fleet, name: str) -> int:
@@ -80,6 +120,20 @@ def _command(fleet: Fleet, *arguments: str) -> subprocess.Popen[bytes]:
 def test_all_are_deployed_and_healthy_each_in_a_group_of_its_own(seen: _Seen) -> None:
     assert seen.deployed == dict.fromkeys(seen.names, ("done", "healthy"))
     assert len({group["tags"]["instance"] for group in seen.groups}) == _COUNT
+
+
+def test_no_more_are_worked_on_at_once_than_a_region_and_a_subscription_allow(seen: _Seen) -> None:
+    places = _places(seen)
+    assert sorted(len(groups) for groups in places.values()) == [6, 6, 8]
+    assert max(most_at_once(seen.times, groups) for groups in places.values()) == _IN_REGION
+    for subscription in {one for one, _ in places}:
+        groups = [group for (one, _), mine in places.items() if one == subscription for group in mine]
+        assert most_at_once(seen.times, groups) <= _IN_SUBSCRIPTION
+    assert most_at_once(seen.times, [one for mine in places.values() for one in mine]) > _IN_SUBSCRIPTION
+
+
+def test_calls_that_were_too_many_came_again(seen: _Seen) -> None:
+    assert seen.throttled > _COUNT
 
 
 def test_nothing_of_one_lies_in_the_group_of_another(seen: _Seen) -> None:
