@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tenantry.components.azure.identity import SECRETS_USER
 from tenantry.errors import TenantryError
 from tenantry.model.azure_types import TYPES
 from tenantry.targets.azure import locks, retention
@@ -268,6 +270,25 @@ def test_a_dump_is_streamed_to_standard_output_and_stands_in_no_log(
     ours = [one for one in files_below(fleet.workspace) if "sandbox" not in one.parts]
     assert [one.name for one in ours if one.name == "register.db"], "a control: the journal is among them"
     assert [one for one in ours if _person(name).encode() in one.read_bytes()] == []
+
+
+def test_a_right_that_somebody_was_given_by_hand_is_told_by_health(
+    fleet: Fleet, kenya: dict[str, Any]
+) -> None:
+    assert kenya["health"] == "healthy"
+    arm, group = fleet.sandbox.arm(), fleet.group("kenya")
+    vault = (
+        f"{group}/providers/Microsoft.KeyVault/vaults/{group.rpartition('/')[2].replace('rg-', 'kvs-', 1)}"
+    )
+    right = f"{vault}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
+    definitions = f"{fleet.sandbox.subscription}/providers/Microsoft.Authorization/roleDefinitions"
+    given = {"roleDefinitionId": f"{definitions}/{SECRETS_USER}", "principalId": str(uuid.uuid4())}
+    arm.put(right, "2022-04-01", {"properties": given})
+    told = fleet.condition("kenya", "Private", expect=1)
+    assert (told["status"], told["reason"]) == ("False", "RightGiven")
+    assert right in told["message"]
+    arm.delete(right, "2022-04-01")
+    assert fleet.condition("kenya", "Private")["reason"] == "Private"
 
 
 def test_a_command_inside_that_is_stopped_or_killed_leaves_nothing_open_for_long(

@@ -14,14 +14,16 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from tenantry.adapters.azure_arm import Arm
+from tenantry.adapters.azure_look import Reads
 from tenantry.errors import Problem
 from tenantry.model.azure_names import AzureNames
-from tenantry.model.azure_types import TYPES
+from tenantry.model.azure_types import TYPES, lies_in
 from tenantry.targets.azure import inventory, locks
 from tenantry.targets.azure.asset_types import ASSET_TYPES, Listed
 
-__all__ = ["is_own", "obstacles", "parts", "resources"]
+__all__ = ["is_own", "obstacles", "parts", "resources", "rights"]
 
+_ASSIGNMENT: Final = TYPES["azure-native:authorization:RoleAssignment"]
 _GROUP: Final = TYPES["azure-native:resources:ResourceGroup"]
 _ROWS: Final = {name.lower(): row for name, row in ASSET_TYPES.items()}
 _INTERFACES: Final = "microsoft.network/networkinterfaces"
@@ -55,7 +57,7 @@ def obstacles(
     if arm.get(group, _GROUP.version) is None:
         return {}
     listed = inventory.resources(arm, group)
-    theirs = resources(arm, listed, opaque)
+    theirs = [*resources(listed, opaque), *_lone_interfaces(arm, listed, opaque)]
     within = [one for one in listed if one["id"] not in theirs]  # what lies in somebody else's goes with it
     theirs = [*theirs, *parts(arm, group, within, opaque, names=names, containers=containers)]
     found = {one: _not_its_own(one, group) for one in theirs}
@@ -104,15 +106,25 @@ def _is_tagged(one: Mapping[str, Any], opaque: str) -> bool:
     return (one.get("tags") or {}).get("instance") == opaque
 
 
-def resources(arm: Arm, listed: Sequence[Mapping[str, Any]], opaque: str) -> Sequence[str]:
-    """Return the ids of those resources of an instance's group that are not its own."""
+def resources(listed: Sequence[Mapping[str, Any]], opaque: str) -> Sequence[str]:
+    """Return the ids of those resources of an instance's group that are not its own.
+
+    Network interfaces are left out: what they are of is listed itself.
+    """
     return [
         one["id"]
         for one in listed
-        if not _is_tagged(one, opaque)
-        and one["type"].lower() not in _MADE_BY_AZURE
-        and not _is_of_an_endpoint(arm, one)
+        if not _is_tagged(one, opaque) and one["type"].lower() not in {*_MADE_BY_AZURE, _INTERFACES}
     ]
+
+
+def rights(reads: Reads, group: str, own: Collection[str]) -> Sequence[str]:
+    """Return the ids of the role assignments in a group and below it that are not among its instance's own.
+
+    ``own`` are ids in lower case. What was assigned above the group is not the instance's matter.
+    """
+    listed = reads.list(f"{group}/providers/{_ASSIGNMENT.arm_type}", _ASSIGNMENT.version)
+    return [one["id"] for one in listed if lies_in(one["id"], group) and one["id"].lower() not in own]
 
 
 def is_own(arm: Arm, found: Mapping[str, Any], type_: str, *, group: str, opaque: str) -> bool:
@@ -127,10 +139,15 @@ def is_own(arm: Arm, found: Mapping[str, Any], type_: str, *, group: str, opaque
     return (found.get("tags") or {}).get("instance") == opaque
 
 
-def _is_of_an_endpoint(arm: Arm, one: Mapping[str, Any]) -> bool:
-    """Say whether it is the network interface that Azure makes for a private endpoint."""
-    if one["type"].lower() != _INTERFACES:
-        return False
+def _lone_interfaces(arm: Arm, listed: Sequence[Mapping[str, Any]], opaque: str) -> Sequence[str]:
+    """Return the network interfaces that Azure has not made for a private endpoint."""
     version = TYPES["azure-native:network:PrivateEndpoint"].version
-    found = arm.get(one["id"], version) or {}
-    return bool((found.get("properties") or {}).get("privateEndpoint"))
+
+    def is_of_an_endpoint(identity: str) -> bool:
+        found = arm.get(identity, version) or {}
+        return bool((found.get("properties") or {}).get("privateEndpoint"))
+
+    found = [
+        one["id"] for one in listed if one["type"].lower() == _INTERFACES and not _is_tagged(one, opaque)
+    ]
+    return [one for one in found if not is_of_an_endpoint(one)]

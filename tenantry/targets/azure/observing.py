@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,6 +17,7 @@ from tenantry.model.spec import InstanceSpec
 from tenantry.model.status import Condition, Truth
 from tenantry.targets.azure import (
     backups,
+    foreign,
     host_name,
     inventory,
     lent_roles,
@@ -49,10 +50,12 @@ class _Look:
         spec: InstanceSpec,
         born: datetime,
         now: datetime,
+        own_rights: Callable[[], Collection[str]],
     ) -> None:
         self._clients = clients
         self._arm = reads
         self._born = born
+        self._own_rights = own_rights
         self._most_hours = spec.backups.max_age_hours
         self._props = props
         self._path = props.profile.health.path
@@ -62,7 +65,7 @@ class _Look:
         self._group = inventory.group_id(props.subscription_id, props.names)
 
     def resources(self) -> Seen:
-        """Every resource that the group lists is there and ready, the server and the site among them."""
+        """Every resource that the group lists is the instance's and ready, server and site among them."""
         listed = self._listed()
         if not listed:
             return False, "NoResources", f"{self._props.names.resource_group} has no resources"
@@ -78,6 +81,9 @@ class _Look:
         bad += [f"{name} is missing" for name in needed if name not in states]
         if bad:
             return False, "NotReady", "; ".join(bad)
+        theirs = foreign.resources(listed, self._props.tags["instance"])
+        if theirs:
+            return False, "ForeignResource", f"not the instance's: {', '.join(theirs)}"
         return True, "Ready", f"{len(listed)} resources"
 
     def database(self) -> Seen:
@@ -190,7 +196,7 @@ class _Look:
         return True, "Inside", located.told(listed, props)
 
     def private(self) -> Seen:
-        """Nobody outside reaches the data services."""
+        """Nobody outside reaches the data services, and nobody but the instance has a right there."""
         server = self._id("dbforpostgresql:Server", self._props.names.server)
         if not way_to_database.is_closed(self._arm, server):
             return False, "DatabaseOpen", "the database server lets addresses outside of its network in"
@@ -203,9 +209,20 @@ class _Look:
             return False, "StorageOpen", f"the storage account {storage} has public access"
         if self._is_public(Service.CACHE, "redisenterprise:RedisEnterprise", cache):
             return False, "CacheOpen", f"the cache {cache} has public access"
-        if lent_roles.left(self._arm, self._group):
-            return False, "RoleLeft", "a role that tenantry gave itself for an operation is still there"
-        return True, "Private", "no data service has public access"
+        left = lent_roles.left(self._arm, self._group)
+        if given := left or self._given():
+            reason = "RoleLeft" if left else "RightGiven"
+            who = "tenantry gave itself for an operation" if left else "somebody gave by hand"
+            return False, reason, f"rights that {who} are still there: {', '.join(given)}"
+        return True, "Private", "no data service has public access, and nobody else a right"
+
+    def _given(self) -> Sequence[str]:
+        """Return the role assignments in the group that the engine did not make."""
+        own = self._own_rights()
+        given = foreign.rights(self._arm, self._group, own)
+        if given and not own:  # there is no instance without
+            raise UnavailableError("the engine has no record of the rights that it gave")
+        return given
 
     def _is_public(self, service: Service, token: str, name: str) -> bool:
         there = self._get(token, name) if self._props.needs(service) else {}
@@ -239,12 +256,22 @@ def look(
     spec: InstanceSpec,
     born: datetime,
     drifted: Callable[[], Sequence[str]],
+    own_rights: Callable[[], Collection[str]],
 ) -> Sequence[Condition]:
-    """Look at everything, several at once, and ask nothing twice. What cannot be looked at is Unknown."""
+    """Look at everything, several at once, and ask nothing twice. What cannot be looked at is Unknown.
+
+    Args:
+        clients: of the instance's subscription.
+        props: what the instance was made from.
+        spec: as it is now.
+        born: when the instance was recorded.
+        drifted: returns the names of what was changed by hand.
+        own_rights: returns the ids of the role assignments that the engine made, in lower case.
+    """
     reads = OneLook(clients.arm)
     group = inventory.group_id(props.subscription_id, props.names)
     now = clients.now_by(lambda: inventory.resources(reads, group))
-    one = _Look(clients, reads, props, spec=spec, born=born, now=now)
+    one = _Look(clients, reads, props, spec=spec, born=born, now=now, own_rights=own_rights)
     looks: dict[str, Callable[[], Seen]] = {
         "ResourcesReady": one.resources,
         "ProcessUp": one.site,

@@ -268,6 +268,7 @@ class AzureTarget:
             drifted=lambda: [
                 one.name for one in self.drift(request, lambda _: None) if one.kind is not ChangeKind.SAME
             ],
+            own_rights=lambda: self.made(request.instance, ":RoleAssignment"),
         )
 
     def suspend(self, request: Request, lease: Lease, on_event: OnEvent) -> None:

@@ -48,8 +48,8 @@ def test_a_network_interface_is_the_instances_only_if_it_is_of_a_private_endpoin
             "type": "Microsoft.Network/networkInterfaces",
             "properties": properties,
         }
-    found = foreign.resources(azure, list(azure.bodies.values()), "tnabc")  # type: ignore[arg-type]
-    assert [one.rpartition("/")[2] for one in found] == ["theirs"]
+    azure.bodies[_GROUP] = {"id": _GROUP, "type": "x/groups", "tags": _OURS}
+    assert [one.rpartition("/")[2] for one in _in_the_way(azure)] == ["theirs"]
 
 
 def test_a_host_name_of_the_instances_own_is_an_asset_and_the_one_from_app_service_is_none() -> None:

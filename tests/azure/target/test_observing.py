@@ -32,7 +32,7 @@ class _Azure:
     """A group whose every resource is well, in the words of Resource Manager; a test spoils one answer."""
 
     def __init__(self, props: AzureProps) -> None:
-        names, self.asked = props.names, list[str]()
+        names, self.asked, self.tags = props.names, list[str](), props.all_tags
         self.group = inventory.group_id(props.subscription_id, names)
         self.server = self._of(
             "Microsoft.DBforPostgreSQL/flexibleServers",
@@ -66,13 +66,23 @@ class _Azure:
         ]
         self.containers = [{"name": one} for one in props.profile.containers]
         self.rules = list[dict[str, Any]]()
-        self.roles = list[dict[str, Any]]()
+        own = f"{self.secrets['id']}/providers/Microsoft.Authorization/roleAssignments/own"
+        self.roles = [{"id": own}]  # its properties tell nothing here
+        self.own_rights = {own.lower()}
         self.backups = [{"name": "b1", "properties": {"completedTime": "2026-11-20T03:00:00+00:00"}}]
 
     def _of(self, type_: str, name: str, **properties: Any) -> dict[str, Any]:
         path = f"{self.group}/providers/{type_}/{name}"
         well = {"provisioningState": "Succeeded"}
-        return {"id": path, "name": name, "type": type_, "location": _HERE, "properties": properties, **well}
+        return {
+            "id": path,
+            "name": name,
+            "type": type_,
+            "location": _HERE,
+            "properties": properties,
+            "tags": self.tags,
+            **well,
+        }
 
     def get(self, path: str, version: str, **query: str) -> dict[str, Any] | None:
         self.asked.append(path)
@@ -116,6 +126,7 @@ def _look(azure: _Azure, props: AzureProps, residency: Residency = _ANY) -> dict
         spec=replace(spec, residency=residency),
         born=_NOW,
         drifted=list,
+        own_rights=lambda: azure.own_rights,
     )
     return {one.type: one for one in found}
 
@@ -153,7 +164,19 @@ def _lent(azure: _Azure) -> None:
     """Leave what a run that was killed in the account would have left."""
     arm: Any = SimpleNamespace(put=lambda path, _, body: azure.roles.append({"id": path, **body}))
     lent_roles.lend(arm, azure.account["id"], role=lent_roles.BLOB_READER, principal="somebody")
-    azure.roles.append({"id": f"{azure.roles[0]['id'][:-1]}x", "properties": azure.roles[0]["properties"]})
+    azure.roles.append({"id": f"{azure.roles[-1]['id'][:-1]}x", "properties": azure.roles[-1]["properties"]})
+
+
+def _given(azure: _Azure) -> None:
+    """Give somebody a right by hand, as one does in the portal; another one has it above the group."""
+    at = "providers/Microsoft.Authorization/roleAssignments/by-hand"
+    azure.roles += [{"id": f"{azure.secrets['id']}/{at}"}, {"id": f"{azure.group.rpartition('/')[0]}/{at}"}]
+
+
+def _foreign(azure: _Azure) -> None:
+    machine = azure._of("Microsoft.Compute/virtualMachines", "vm")
+    interface = azure._of("Microsoft.Network/networkInterfaces", "nic")
+    azure.resources += [{**machine, "tags": None}, {**interface, "tags": None}]
 
 
 def _state(which: str, state: str) -> Callable[[_Azure], None]:
@@ -200,6 +223,8 @@ _BAD: Mapping[str, tuple[Callable[[_Azure], None], str, str, str]] = {
     "an open vault for keys": (_says("keys", **_OPEN), "Private", "VaultOpen", "kvk-kenya"),
     "an open account": (_says("account", **_OPEN), "Private", "StorageOpen", "has public access"),
     "an open cache": (_says("cache", **_OPEN), "Private", "CacheOpen", "has public access"),
+    "a right that somebody was given": (_given, "Private", "RightGiven", "kvs-kenya-san-abc234/providers/"),
+    "a resource of somebody else's": (_foreign, "ResourcesReady", "ForeignResource", "/vm"),
     "a role that a killed run left": (_lent, "Private", "RoleLeft", "gave itself"),
 }  # fmt: skip
 
@@ -211,6 +236,11 @@ def test_what_is_not_well_is_false_with_its_reason(azure: _Azure, props: AzurePr
     found = _look(azure, props)[type_]
     assert _said(found) == (Truth.FALSE, reason)
     assert part in found.message
+
+
+def test_whose_a_right_is_is_unknown_where_no_record_tells(azure: _Azure, props: AzureProps) -> None:
+    azure.own_rights.clear()
+    assert _said(_look(azure, props)["Private"]) == (Truth.UNKNOWN, "CannotLook")
 
 
 _ZA, _EU = Residency(countries=("ZA",)), Residency(countries=("EU",))
