@@ -183,7 +183,10 @@ class Register(Protocol):
         ...
 
     def update(self, name: str, **changes: object) -> Instance:
-        """Change fields of Instance (state, version, facts and the like); return it as it then is."""
+        """Change fields of Instance (state, version, facts and the like); return it as it then is.
+
+        ``erased_at`` comes with the state erased alone: the time of the place where the instance lived.
+        """
         ...
 
     def observe(self, name: str, conditions: Sequence[Condition], *, at: datetime) -> None:

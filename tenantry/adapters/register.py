@@ -34,6 +34,7 @@ _CHANGEABLE = frozenset(
     {
         "client",
         "conditions",
+        "erased_at",
         "facts",
         "generation",
         "last_backup",
@@ -156,7 +157,8 @@ class SqlRegister:
         """Change fields of Instance; a change of state is checked and journaled.
 
         ``facts`` and ``conditions`` are replaced, not merged. Becoming erased sets
-        ``erased_at`` and frees the name; uid and ports stay taken.
+        ``erased_at``, to this machine's time where none is given, and frees the name; uid
+        and ports stay taken.
 
         Raises:
             RefusedError: the state cannot be reached from the present one.
@@ -165,9 +167,12 @@ class SqlRegister:
         unknown = sorted(set(changes) - _CHANGEABLE)
         if unknown:
             raise DefectError(f"these fields of an instance never change: {', '.join(unknown)}")
+        if "erased_at" in changes and changes.get("state") is not State.ERASED:
+            raise DefectError("erased_at changes with the state alone")
         with self._store.writing("update") as connection:
             row = _found(connection, name)
-            values = {**changes, **self._move(connection, row, changes.get("state"))}
+            erased_at = changes.pop("erased_at", None)
+            values = {**changes, **self._move(connection, row, changes.get("state"), erased_at=erased_at)}
             if "conditions" in values:
                 values["conditions"] = conditions_to_json(_as_conditions(values["conditions"]))
             if "facts" in values:
@@ -299,7 +304,9 @@ class SqlRegister:
             uid = give_uid(connection, host=self._host, base=self._uid_base, opaque=opaque)
             connection.execute(update(instances).where(instances.c.opaque == opaque).values(uid=uid))
 
-    def _move(self, connection: Connection, row: Row[Any], wanted: object) -> dict[str, object]:
+    def _move(
+        self, connection: Connection, row: Row[Any], wanted: object, *, erased_at: object
+    ) -> dict[str, object]:
         """Check and journal a change of state; return the values that come with it."""
         if wanted is None:
             return {}
@@ -310,7 +317,7 @@ class SqlRegister:
         lease = select(leases.c.operation).where(leases.c.opaque == row.opaque)
         operation = connection.scalar(lease) or ""
         self._tell(connection, row.opaque, kind="state", text=f"{old} → {new}", operation=operation)
-        erased = {"erased_at": self._clock.now()} if new is State.ERASED else {}
+        erased = {"erased_at": erased_at or self._clock.now()} if new is State.ERASED else {}
         return {"state": new.value, **erased}
 
     def _operations(self, connection: Connection, *where: ColumnElement[bool]) -> list[Operation]:

@@ -73,7 +73,8 @@ def _conclude(instance: Instance, evidence: Sequence[Evidence], *, lease: Lease,
         left = [one.asset.id for one in evidence if not one.absent]
         lease.finish("failed", f"{len(left)} not proved absent: {left[0]}")
         return False
-    services.register.update(instance.name, state=State.ERASED)
+    now = services.target.now(instance)  # what is kept of it goes by the same clock
+    services.register.update(instance.name, state=State.ERASED, erased_at=now)
     return True
 
 

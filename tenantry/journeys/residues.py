@@ -40,9 +40,10 @@ def look(name: str, *, services: Services) -> Kept:
     Raises:
         SpecError: none of that name was erased.
     """
-    for instance in services.register.erased():
-        if name in {instance.name, instance.opaque}:
-            return _looked(instance, services)
+    found = [one for one in services.register.erased() if name in {one.name, one.opaque}]
+    if found:
+        # By the clock of one machine: those of the places where they lived may differ.
+        return _looked(max(found, key=lambda one: one.created_at), services)
     raise SpecError(
         f"no instance {name} was erased",
         hint="to erase one: tenantry erase run NAME --confirm NAME",

@@ -7,6 +7,7 @@ import pytest
 from tenantry.errors import FailedError
 from tenantry.journeys.deploy import deploy
 from tenantry.journeys.erase import erase
+from tenantry.journeys.residues import look
 from tenantry.journeys.services import Services
 from tenantry.journeys.suspend import resume, suspend
 from tenantry.model.lifecycle import State
@@ -51,3 +52,10 @@ def test_an_instance_whose_erasure_is_refused_lives_on_as_it_was(
     journey(_now(services), services=services, reason="a test")
     assert erase(_now(services), services=services, reason="a test")[0] is True
     assert _now(services).state is State.ERASED
+
+
+def test_an_instance_is_erased_at_the_time_of_the_place_where_it_lived(services: Services) -> None:
+    instance = _deploy(services)
+    erase(instance, services=services, reason="a test")
+    assert _now(services).erased_at == services.target.now(instance) != services.clock.now()
+    assert look(instance.name, services=services).seen_at == _now(services).erased_at

@@ -231,6 +231,16 @@ def test_becoming_erased_is_dated(register: SqlRegister, benin: Instance) -> Non
 def test_becoming_erased_a_second_time_changes_nothing(register: SqlRegister, benin: Instance) -> None:
     erased = _erase(register, "benin")
     assert register.update("benin", state=State.ERASED) == erased
+    assert register.update("benin", state=State.ERASED, erased_at=_NOON) == erased
+
+
+def test_the_time_of_an_erasure_is_the_one_that_is_given_and_changes_with_the_state_alone(
+    register: SqlRegister, benin: Instance
+) -> None:
+    with pytest.raises(DefectError):
+        register.update("benin", erased_at=_NOON)
+    register.update("benin", state=State.ERASING)
+    assert register.update("benin", state=State.ERASED, erased_at=_NOON).erased_at == _NOON
 
 
 def test_the_newest_observation_is_kept(register: SqlRegister, benin: Instance) -> None:
