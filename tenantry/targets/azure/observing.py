@@ -12,9 +12,11 @@ from tenantry.adapters.azure_look import OneLook
 from tenantry.components.azure.props import STORAGE_PERCENT, AzureProps, Binding
 from tenantry.errors import TenantryError, UnavailableError
 from tenantry.model.azure_types import TYPES
+from tenantry.model.lifecycle import State
 from tenantry.model.profile import Service
 from tenantry.model.spec import InstanceSpec
 from tenantry.model.status import Condition, Truth
+from tenantry.ports import Instance
 from tenantry.targets.azure import (
     backups,
     foreign,
@@ -23,6 +25,7 @@ from tenantry.targets.azure import (
     lent_roles,
     located,
     measured,
+    package,
     probes,
     way_to_database,
 )
@@ -48,13 +51,14 @@ class _Look:
         props: AzureProps,
         *,
         spec: InstanceSpec,
-        born: datetime,
+        instance: Instance,
         now: datetime,
         own_rights: Callable[[], Collection[str]],
     ) -> None:
         self._clients = clients
         self._arm = reads
-        self._born = born
+        self._born = instance.created_at
+        self._unfinished = instance.state is State.PROVISIONING
         self._own_rights = own_rights
         self._most_hours = spec.backups.max_age_hours
         self._props = props
@@ -142,15 +146,22 @@ class _Look:
         return state == "Stopped", "Suspended" if state == "Stopped" else "NotSuspended", f"it is {state}"
 
     def answers(self) -> Seen:
-        """The health path answers over HTTPS, as people reach it."""
+        """The health path answers over HTTPS, as people reach it, and it is the workload that answers."""
         if not self._props.running:
             return True, "Suspended", "nobody is to be answered"
+        again = f"tenantry instance deploy {self._props.instance}"
+        if self._unfinished:
+            return False, "NotDeployed", f"its first deploy did not come to its end; finish it: {again}"
         url = self._props.url + self._path
         status = self._asked(url)
         if isinstance(status, str):
             return False, "NoAnswer", status
-        well = status == self._props.profile.health.expected_status
-        return well, "Answers" if well else "BadStatus", f"{url} answers {status}"
+        if status != self._props.profile.health.expected_status:
+            return False, "BadStatus", f"{url} answers {status}"
+        # App Service's own page answers every path with 200 where there is no workload yet.
+        if self._props.profile.package and not package.is_there(self._clients.site(self._props.names.site)):
+            return False, "NotDeployed", f"the site {self._props.names.site} has no package: {again}"
+        return True, "Answers", f"{url} answers {status}"
 
     def host_name(self) -> Seen:
         """The spec's host name leads here, and is served with a certificate that does not end soon."""
@@ -254,7 +265,7 @@ def look(
     props: AzureProps,
     *,
     spec: InstanceSpec,
-    born: datetime,
+    instance: Instance,
     drifted: Callable[[], Sequence[str]],
     own_rights: Callable[[], Collection[str]],
 ) -> Sequence[Condition]:
@@ -264,14 +275,14 @@ def look(
         clients: of the instance's subscription.
         props: what the instance was made from.
         spec: as it is now.
-        born: when the instance was recorded.
+        instance: as the register has it.
         drifted: returns the names of what was changed by hand.
         own_rights: returns the ids of the role assignments that the engine made, in lower case.
     """
     reads = OneLook(clients.arm)
     group = inventory.group_id(props.subscription_id, props.names)
     now = clients.now_by(lambda: inventory.resources(reads, group))
-    one = _Look(clients, reads, props, spec=spec, born=born, now=now, own_rights=own_rights)
+    one = _Look(clients, reads, props, spec=spec, instance=instance, now=now, own_rights=own_rights)
     looks: dict[str, Callable[[], Seen]] = {
         "ResourcesReady": one.resources,
         "ProcessUp": one.site,

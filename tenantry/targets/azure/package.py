@@ -8,13 +8,13 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
-from tenantry.adapters.azure_answers import failure
+from tenantry.adapters.azure_answers import failure, strange
 from tenantry.adapters.azure_arm import Arm
 from tenantry.errors import FailedError, UnavailableError
 from tenantry.ports import Event, Lease, OnEvent
 from tenantry.providers.host.package import digest_of
 
-__all__ = ["deployed", "send", "zipped"]
+__all__ = ["deployed", "is_there", "send", "zipped"]
 
 _SUCCESS, _FAILED = 4, 3  # Kudu's numbers
 _PATIENCE_SECONDS: Final = 600.0
@@ -52,6 +52,23 @@ def deployed(site: Arm) -> str:
     answer = site.call("GET", "/api/deployments/latest")
     body = answer.body if isinstance(answer.body, dict) else {}
     return str(body.get("message", "")).strip() if body.get("status") == _SUCCESS else ""
+
+
+def is_there(site: Arm) -> bool:
+    """Say whether the site ever took a package; until then App Service answers every path with its own page.
+
+    Raises:
+        TenantryError: the site does not say.
+    """
+    path = "/api/deployments"
+    answer = site.call("GET", path)
+    if answer.is_missing:
+        return False
+    if answer.status != 200:  # noqa: PLR2004
+        raise failure("GET", path, answer)
+    if not isinstance(answer.body, list):
+        raise strange("GET", path, answer)
+    return any(one.get("status") == _SUCCESS for one in answer.body)
 
 
 def zipped(folder: Path) -> bytes:

@@ -264,7 +264,7 @@ class AzureTarget:
             clients,
             self.props(request),
             spec=request.spec,
-            born=request.instance.created_at,
+            instance=request.instance,
             drifted=lambda: [
                 one.name for one in self.drift(request, lambda _: None) if one.kind is not ChangeKind.SAME
             ],

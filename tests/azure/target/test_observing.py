@@ -13,15 +13,18 @@ from typing import Any
 
 import pytest
 
+from tenantry.adapters.azure_answers import Answer
 from tenantry.components.azure.props import AzureProps
 from tenantry.config.regions import catalogue
 from tenantry.errors import UnavailableError
+from tenantry.model.lifecycle import State
 from tenantry.model.profile import Service
 from tenantry.model.residency import AzurePlacement, Residency, StorageRedundancy
 from tenantry.model.status import Condition, Truth
-from tenantry.targets.azure import inventory, lent_roles, observing
+from tenantry.targets.azure import inventory, lent_roles, observing, probes
 from tests.azure.recording import example_props
 from tests.journeys.sweep import spec_and_profile
+from tests.support.instances import recorded
 
 _NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 _HERE, _ANY = "southafricanorth", Residency()
@@ -69,6 +72,7 @@ class _Azure:
         own = f"{self.secrets['id']}/providers/Microsoft.Authorization/roleAssignments/own"
         self.roles = [{"id": own}]  # its properties tell nothing here
         self.own_rights = {own.lower()}
+        self.deployments = Answer(status=200, body=[{"status": 4}], headers={})
         self.backups = [{"name": "b1", "properties": {"completedTime": "2026-11-20T03:00:00+00:00"}}]
 
     def _of(self, type_: str, name: str, **properties: Any) -> dict[str, Any]:
@@ -100,6 +104,11 @@ class _Azure:
         }
         return copy.deepcopy(answers[path.rpartition("/")[2]])
 
+    def packages(self, method: str, path: str) -> Answer:
+        """Answer as the site's own management does."""
+        assert (method, path) == ("GET", "/api/deployments")
+        return self.deployments
+
     def call(self, *_: Any, **__: Any) -> Any:
         raise UnavailableError("nobody measures here")
 
@@ -116,15 +125,24 @@ def azure(props: AzureProps) -> _Azure:
     return _Azure(props)
 
 
-def _look(azure: _Azure, props: AzureProps, residency: Residency = _ANY) -> dict[str, Condition]:
+def _look(
+    azure: _Azure,
+    props: AzureProps,
+    residency: Residency = _ANY,
+    *,
+    running: bool = False,  # nobody asks for its page
+    state: State = State.ACTIVE,
+) -> dict[str, Condition]:
     spec, _ = spec_and_profile()
     access = SimpleNamespace(cloud=SimpleNamespace(ca_file=None))
-    clients: Any = SimpleNamespace(arm=azure, access=access, now_by=lambda _: _NOW)
+    clients: Any = SimpleNamespace(
+        arm=azure, access=access, now_by=lambda _: _NOW, site=lambda _: SimpleNamespace(call=azure.packages)
+    )
     found = observing.look(
         clients,
-        replace(props, running=False),  # nobody asks for its page
+        replace(props, running=running),
         spec=replace(spec, residency=residency),
-        born=_NOW,
+        instance=recorded(created_at=_NOW, state=state),
         drifted=list,
         own_rights=lambda: azure.own_rights,
     )
@@ -150,6 +168,40 @@ def test_what_is_well_is_true(azure: _Azure, props: AzureProps) -> None:
         one: (Truth.TRUE, reason) for one, reason in wanted.items()
     }
     assert "a portal's public files in westeurope" in found["ResidencyKept"].message
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every path answers 200, as App Service's own page does where there is no workload."""
+    monkeypatch.setattr(probes, "status_of", lambda *_, **__: 200)
+
+
+@pytest.mark.usefixtures("page")
+def test_a_site_with_a_package_answers(azure: _Azure, props: AzureProps) -> None:
+    assert _said(_look(azure, props, running=True)["HttpOk"]) == (Truth.TRUE, "Answers")
+
+
+@pytest.mark.usefixtures("page")
+@pytest.mark.parametrize("listed", [[], [{"status": 3}], None], ids=["none", "refused", "nothing known"])
+def test_the_page_of_a_site_without_a_package_is_no_answer_of_the_workload(
+    azure: _Azure, props: AzureProps, listed: Any
+) -> None:
+    azure.deployments = Answer(status=404 if listed is None else 200, body=listed, headers={})
+    found = _look(azure, props, running=True)["HttpOk"]
+    assert _said(found) == (Truth.FALSE, "NotDeployed")
+    assert "tenantry instance deploy" in found.message
+
+
+@pytest.mark.usefixtures("page")
+def test_an_instance_whose_first_deploy_was_stopped_is_not_well(azure: _Azure, props: AzureProps) -> None:
+    found = _look(azure, props, running=True, state=State.PROVISIONING)["HttpOk"]
+    assert _said(found) == (Truth.FALSE, "NotDeployed")
+
+
+@pytest.mark.usefixtures("page")
+def test_a_site_that_does_not_tell_its_packages_is_unknown(azure: _Azure, props: AzureProps) -> None:
+    azure.deployments = Answer(status=503, body=None, headers={})
+    assert _said(_look(azure, props, running=True)["HttpOk"]) == (Truth.UNKNOWN, "CannotLook")
 
 
 def _gone(which: str) -> Callable[[_Azure], None]:
