@@ -10,7 +10,9 @@ import errno
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +29,7 @@ __all__ = ["Renewable", "make_credential", "read_secret", "token"]
 
 _MOST_BYTES: Final = 64 * 1024
 _CLI_SECONDS: Final = 60  # its first start on a busy machine takes longer than the ten that are usual
+_ENDS_SOON: Final = 300  # seconds before its end, from which on a token is asked for anew: so do the others
 
 
 class Renewable:
@@ -53,6 +56,42 @@ class Renewable:
             if self.age == age:
                 self._current = self._make()
                 self.age += 1
+
+
+class _Kept:
+    """Keeps the tokens of a credential that keeps none, each by its scopes until shortly before its end.
+
+    Those who ask while the same is being asked for wait for that answer, be it a token or an error.
+    An error is kept for nobody else.
+    """
+
+    def __init__(self, credential: TokenCredential) -> None:
+        self._credential = credential
+        self._lock = threading.Lock()
+        self._asked: dict[tuple[str, ...], Future[AccessToken]] = {}
+
+    def get_token(self, *scopes: str, **more: Any) -> AccessToken:
+        """Return a token; one with claims or for another directory is never a kept one."""
+        if more.get("claims") or more.get("tenant_id"):
+            return self._credential.get_token(*scopes, **more)
+        with self._lock:
+            asked = self._asked.get(scopes)
+            waits = asked is not None and _is_good(asked)
+            if asked is None or not waits:
+                asked = self._asked[scopes] = Future()
+        if not waits:
+            try:
+                asked.set_result(self._credential.get_token(*scopes, **more))
+            except BaseException as error:  # noqa: BLE001 - whoever waits must be told, whatever it is
+                asked.set_exception(error)
+        return asked.result()
+
+
+def _is_good(asked: Future[AccessToken]) -> bool:
+    """Say whether something asked for is on its way, or a token that does not end soon."""
+    if not asked.done():
+        return True
+    return asked.exception() is None and asked.result().expires_on - time.time() > _ENDS_SOON
 
 
 def make_credential(
@@ -129,7 +168,8 @@ def make_credential(
                 _exclude_workload_identity_credential=True,
             )
         case CredentialKind.CLI:
-            made = identity.AzureCliCredential(tenant_id=directory_id, process_timeout=_CLI_SECONDS)
+            # It starts a program for each token, and every client asks for one of its own.
+            made = _Kept(identity.AzureCliCredential(tenant_id=directory_id, process_timeout=_CLI_SECONDS))
     return made
 
 

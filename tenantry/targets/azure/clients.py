@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,12 +35,24 @@ class Principal:
 class Clients:
     """Makes each client when it is first asked for."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, *, beside: Clients | None = None) -> None:
+        """Take how to work on a subscription, and clients of another one that share their credential."""
         self.access = access
+        self._beside = beside
+        self._lock = threading.Lock()
+        self._credential: Renewable | None = None
 
     @cached_property
     def credential(self) -> Renewable:
-        """The credential that the settings name."""
+        """The credential that the settings name: one, so that a token is asked for once."""
+        if self._beside is not None:
+            return self._beside.credential
+        with self._lock:
+            if self._credential is None:
+                self._credential = self._make_credential()
+            return self._credential
+
+    def _make_credential(self) -> Renewable:
         access = self.access
         return Renewable(
             lambda: make_credential(

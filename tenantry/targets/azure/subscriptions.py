@@ -8,6 +8,7 @@ a subscription, which is a matter of billing, and moving an instance to another.
 from __future__ import annotations
 
 import dataclasses
+import threading
 from functools import cached_property
 
 from tenantry.errors import DefectError, RefusedError
@@ -26,6 +27,7 @@ class Subscriptions:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._clients: dict[str, Clients] = {}
+        self._lock = threading.Lock()
 
     def of(self, instance: Instance | None, spec: InstanceSpec | None = None) -> Clients:
         """Return the clients of an instance's subscription.
@@ -88,11 +90,13 @@ class Subscriptions:
 
     def named(self, subscription_id: str) -> Clients:
         """Return the clients of a subscription."""
-        found = self._clients.get(subscription_id)
-        if found is None:
-            here = dataclasses.replace(self._default, subscription_id=subscription_id)
-            found = self._clients.setdefault(subscription_id, Clients(here))
-        return found
+        with self._lock:
+            found = self._clients.get(subscription_id)
+            if found is None:
+                here = dataclasses.replace(self._default, subscription_id=subscription_id)
+                first = next(iter(self._clients.values()), None)
+                found = self._clients[subscription_id] = Clients(here, beside=first)
+            return found
 
     @cached_property
     def _default(self) -> Access:

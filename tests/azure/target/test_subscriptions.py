@@ -9,7 +9,7 @@ import pytest
 from tenantry.config.workspace import load_workspace
 from tenantry.errors import RefusedError
 from tenantry.model.residency import AzurePlacement
-from tenantry.model.spec import AzureSettings, CloudName, InstanceSpec, Workspace
+from tenantry.model.spec import AzureSettings, CloudName, CredentialKind, InstanceSpec, Workspace
 from tenantry.ports import Instance
 from tenantry.targets.azure.clouds import CLOUD
 from tenantry.targets.azure.subscriptions import Subscriptions
@@ -69,6 +69,14 @@ def test_each_subscription_has_clients_of_its_own_which_are_made_once(workspace:
     assert first is again
     assert other is not first
     assert other.access.directory_id == first.access.directory_id
+
+
+def test_the_subscriptions_share_the_credential_of_the_workspace(workspace: Workspace) -> None:
+    assert workspace.azure is not None
+    cli = dataclasses.replace(workspace.azure, credential=CredentialKind.CLI, directory=_OTHER)
+    found = Subscriptions(dataclasses.replace(workspace, azure=cli))
+    first, other = found.of(None, _spec()), found.of(None, _spec(_OTHER))
+    assert other.credential is first.credential
 
 
 @pytest.mark.parametrize(
