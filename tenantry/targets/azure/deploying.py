@@ -169,7 +169,10 @@ def _prepare(
 def variables(
     clients: Clients, props: AzureProps, secrets: Mapping[str, str], *, user: str, password: str
 ) -> dict[str, str]:
-    """Return the variables of the profile for a command on this machine, with a login of the database."""
+    """Return the variables of the profile for a command on this machine, with a login of the database.
+
+    libpq's own two are set beside: it would not verify a server at a public address by itself.
+    """
     ca_file = str(_ca_file(clients))
     quoted = urllib.parse.quote(password, safe="")
     where = f"{props.server_host}:{DATABASE_PORT}/{props.names.database}"
@@ -188,7 +191,8 @@ def variables(
         "database.url": f"postgresql://{user}:{quoted}@{where}?sslmode=verify-full&sslrootcert={ca_file}",
         **{f"folder.{one.name}": folder_path(one.name) for one in props.profile.folders},
     }
-    return environment(props.profile, facts=known, secrets=secrets, settings=props.settings)
+    verified = {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": ca_file} if props.needs(Service.DATABASE) else {}
+    return {**verified, **environment(props.profile, facts=known, secrets=secrets, settings=props.settings)}
 
 
 def _ca_file(clients: Clients) -> Path:
