@@ -25,13 +25,17 @@ class Kept:
     @property
     def recoverable_until(self) -> datetime | None:
         """The last date on which something can be recovered; None: nothing can, or no date is known."""
-        dates = [one.until for one in self.residues if one.observed is not Presence.GONE and one.until]
+        dates = [one.until for one in self._holding if one.observed is not Presence.GONE and one.until]
         return max(dates, default=None)
 
     @property
     def nothing_recoverable(self) -> bool:
-        """Whether every residue was seen to be gone."""
-        return all(one.observed is Presence.GONE for one in self.residues)
+        """Whether every residue was seen to be gone that something could be recovered from."""
+        return all(one.observed is Presence.GONE for one in self._holding)
+
+    @property
+    def _holding(self) -> Sequence[Residue]:
+        return [one for one in self.residues if not one.is_record]
 
 
 def look(name: str, *, services: Services) -> Kept:

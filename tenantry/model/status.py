@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 __all__ = [
+    "RECORD",
     "Asset",
     "BackupRecord",
     "Change",
@@ -124,6 +126,9 @@ class Presence(StrEnum):
     UNKNOWN = "unknown"  # nobody could look, or there is nothing to look at
 
 
+RECORD: Final = "record"  # a kind of residue: names, no data
+
+
 @dataclass(frozen=True, kw_only=True)
 class Residue:
     """What stays of an erased instance, and who clears it away: told, never hidden."""
@@ -133,5 +138,10 @@ class Residue:
     since: datetime  # UTC
     until: datetime | None = None  # None: no date is known
     type: str = "file"  # of what it was: "Microsoft.KeyVault/vaults"
-    kind: str = "kept"  # "soft-deleted", "backup"
+    kind: str = "kept"  # "soft-deleted", "backup", RECORD
     observed: Presence = Presence.UNKNOWN
+
+    @property
+    def is_record(self) -> bool:
+        """Whether it only tells of the instance: nothing of it can be recovered from there."""
+        return self.kind == RECORD

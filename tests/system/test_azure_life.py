@@ -414,7 +414,11 @@ def test_an_erased_instance_is_told_with_what_azure_keeps_until_nothing_is_left(
     assert fleet.there(zambia.made) == set()
     assert fleet.condition("kenya", "ResourcesReady")["status"] == "True", "in the other subscription"
     status = fleet.run("erase", "status", "zambia")["data"]
-    assert sorted((one["type"].rpartition("/")[2], one["observed"]) for one in status["residues"]) == [
+    records = {one["type"]: one["asset"] for one in status["residues"] if one["kind"] == "record"}
+    assert records["file"].endswith("/instances/zambia.yaml")
+    assert set(records) == {"file", "Microsoft.Insights/eventtypes"}
+    kept = [one for one in status["residues"] if one["kind"] != "record"]
+    assert sorted((one["type"].rpartition("/")[2], one["observed"]) for one in kept) == [
         ("flexibleServers", "unknown"),
         ("sites", "present"),
         ("vaults", "present"),
@@ -424,7 +428,9 @@ def test_an_erased_instance_is_told_with_what_azure_keeps_until_nothing_is_left(
     lines = fleet.run("journal", "show", "--instance", "zambia", "--lines", "999")["data"]["lines"]
     told = [str(one["text"]) for one in lines]
     noted = [one for one in told if "residue since " in one]
-    assert len(noted) == len([one for one in noted if " until 2" in one]) == len(status["residues"])
+    assert len(noted) == len([one for one in noted if " until 2" in one]) + 1 == len(status["residues"])
+    vault = [one for one in erased["assets"] if one["id"].rpartition("/")[2].startswith("kvs-")]
+    assert {one["method"] for one in vault if one["type"] == "Microsoft.KeyVault/vaults"} == {"purge"}
     assert [one for one in noted if "/deletedSites/" in one and "emptied before" in one]
     assert status["deleted_at"] < status["recoverable_until"]
     assert fleet.sandbox.files_with(_person("zambia")), "a control: it can be revived with its rows"
@@ -432,6 +438,7 @@ def test_an_erased_instance_is_told_with_what_azure_keeps_until_nothing_is_left(
     seen = {
         one["type"].rpartition("/")[2]: one["observed"]
         for one in fleet.run("tick")["data"]["erased"][0]["residues"]
+        if one["kind"] != "record"
     }
     assert seen == {"flexibleServers": "gone", "sites": "present", "vaults": "present"}
     fleet.sandbox.faults("time", "+30d")

@@ -89,7 +89,7 @@ def _proved(kind: str, assets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     counts = [(len(left) - unseen, "still there"), (unseen, "not seen")]
     row["absent"] = ", ".join(f"{count} {word}" for count, word in counts if count) or "yes"
     row["assets"] = _told(kind, assets)["assets"]
-    row["method"] = assets[0]["method"]
+    row["method"] = ", ".join(sorted({asset["method"] for asset in assets if asset["method"]}))
     return row
 
 
@@ -102,9 +102,14 @@ def _records(rows: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
+def _until(date: Any) -> str:
+    return f"until {cell(date)}" if date else "no date of its end is known"
+
+
 def _residues(rows: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return "Nothing of its name is kept elsewhere."
     return "What is kept elsewhere:\n" + "\n".join(
-        f"  {row['where']}, since {cell(row['since'])}\n    {row['what']}" for row in rows
+        f"  {row['where']}, since {cell(row['since'])}, {_until(row['until'])}\n    {row['what']}"
+        for row in rows
     )

@@ -18,7 +18,7 @@ from typing import Final
 from tenantry.adapters.azure_arm import Arm
 from tenantry.errors import TenantryError
 from tenantry.model.azure_names import AzureNames
-from tenantry.model.azure_types import TYPES
+from tenantry.model.azure_types import TYPES, lies_in
 from tenantry.model.status import Asset, EraseMethod, Evidence
 from tenantry.ports import Event, OnEvent
 from tenantry.targets.azure import inventory
@@ -28,6 +28,8 @@ __all__ = ["prove_absent"]
 _GROUP: Final = TYPES["azure-native:resources:ResourceGroup"]
 _ASSIGNMENT: Final = TYPES["azure-native:authorization:RoleAssignment"]
 _AT_ONCE: Final = 8  # role assignments
+_VAULT: Final = TYPES["azure-native:keyvault:Vault"]
+_PURGED: Final = frozenset({_VAULT.arm_type, TYPES["azure-native:keyvault:Secret"].arm_type})
 _KEPT: Final = "deleted, and kept"
 _PATIENCE_SECONDS: Final = 10 * 60.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 15.0  # seconds
@@ -52,7 +54,8 @@ def prove_absent(
             listed, by_id = _two_views(arm, subscription_id, group, there, known)
         except TenantryError as error:
             return _unseen(known or {group}, error, now)
-        found = _evidence({group, *there, *known}, listed, by_id, now)
+        purged = _purged(group.id, names, there)
+        found = _evidence({group, *there, *known}, listed, by_id, now=now, purged=purged)
         left = [one for one in found if one.absent is not True]
         if not left or time.monotonic() > deadline:
             return found
@@ -79,17 +82,40 @@ def _two_views(
 
 
 def _evidence(
-    assets: Iterable[Asset], listed: Container[str], by_id: Mapping[str, bool], now: datetime
+    assets: Iterable[Asset],
+    listed: Container[str],
+    by_id: Mapping[str, bool],
+    *,
+    now: datetime,
+    purged: str,
 ) -> Sequence[Evidence]:
     every = {one.id.lower(): one for one in assets}
     return [
-        _of(asset, listed=key in listed, by_id=by_id.get(key, key in listed), now=now)
+        _of(
+            asset,
+            listed=key in listed,
+            by_id=by_id.get(key, key in listed),
+            now=now,
+            method=_method(asset, purged),
+        )
         for key, asset in sorted(every.items())
         if asset.detail != _KEPT
     ]
 
 
-def _of(asset: Asset, *, listed: bool, by_id: bool, now: datetime) -> Evidence:
+def _method(asset: Asset, purged: str) -> EraseMethod:
+    is_of_it = asset.type in _PURGED and bool(purged) and lies_in(asset.id, purged)
+    return EraseMethod.PURGE if is_of_it else EraseMethod.CLEAR
+
+
+def _purged(group: str, names: AzureNames, there: Iterable[Asset]) -> str:
+    """Return the id of the vault of the secrets if Azure does not even keep it as deleted, "" if it does."""
+    kept = {one.id.rpartition("/")[2].lower() for one in there if one.detail == _KEPT}
+    vault = f"{group}/providers/{_VAULT.arm_type}/{names.secrets_vault}"
+    return "" if names.secrets_vault.lower() in kept else vault
+
+
+def _of(asset: Asset, *, listed: bool, by_id: bool, now: datetime, method: EraseMethod) -> Evidence:
     absent = None if listed is not by_id else not listed
     told = {
         True: "not in Resource Manager's lists",
@@ -97,8 +123,9 @@ def _of(asset: Asset, *, listed: bool, by_id: bool, now: datetime) -> Evidence:
         None: f"Resource Manager's answers differ: {'a' if listed else 'no'} list has it, "
         f"and by its id it is {'there' if by_id else 'not there'}",
     }[absent]
-    method = EraseMethod.CLEAR if absent is not None else None
-    return Evidence(asset=asset, method=method, absent=absent, evidence=told, at=now)
+    return Evidence(
+        asset=asset, method=method if absent is not None else None, absent=absent, evidence=told, at=now
+    )
 
 
 def _unseen(known: Iterable[Asset], error: TenantryError, now: datetime) -> Sequence[Evidence]:

@@ -250,6 +250,8 @@ class _Erasure:
 
     def note_residues(self, _: OnEvent) -> None:
         """Keep what Azure keeps, before the last key is gone."""
+        subscription_id = self._clients.access.subscription_id
+        self._record(residues.of_activity(subscription_id, at=self._clients.now()))
         self._target.record_residues(self._instance)
 
     def _purge(self, path: str, version: str, *, existed: bool) -> None:

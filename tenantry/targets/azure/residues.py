@@ -11,7 +11,7 @@ from typing import Any, Final
 from tenantry.adapters.azure_arm import Arm
 from tenantry.errors import TenantryError
 from tenantry.model.azure_names import AzureNames
-from tenantry.model.status import Presence, Residue
+from tenantry.model.status import RECORD, Presence, Residue
 from tenantry.targets.azure.asset_types import ASSET_TYPES
 from tenantry.targets.azure.inventory import DELETED, DeletedKind, at, kept
 
@@ -21,6 +21,7 @@ __all__ = [
     "as_text",
     "from_text",
     "look",
+    "of_activity",
     "of_copy",
     "of_deleted",
     "of_server",
@@ -30,6 +31,8 @@ __all__ = [
 FACT: Final = "azure_residues"
 _SERVER: Final = "Microsoft.DBforPostgreSQL/flexibleServers"
 SERVER_KEPT: Final = timedelta(days=ASSET_TYPES[_SERVER].kept_days)
+_ACTIVITY: Final = "Microsoft.Insights/eventtypes"
+_ACTIVITY_KEPT: Final = timedelta(days=90)
 _HEARD: Final = timedelta(minutes=10)  # until every list has what was deleted
 _REMEDIES: Final = {
     "vault": "a deleted vault, which can be recovered until its date; purge protection forbids to purge it",
@@ -74,6 +77,19 @@ def of_site(site_id: str, *, deleted_at: datetime, left: str) -> Residue:
     kept = f"with its content, which could not be deleted ({left})" if left else "emptied before"
     found = of_deleted(site_id, deleted_at=deleted_at)
     return dataclasses.replace(found, what=f"a deleted site, {kept}; nothing shortens the time")
+
+
+def of_activity(subscription_id: str, *, at: datetime) -> Residue:
+    """Return the residue of what was done to an instance, the last of it ``at``: nobody can delete it."""
+    return Residue(
+        where=f"/subscriptions/{subscription_id}/providers/{_ACTIVITY}/management",
+        what="the activity log of the subscription, with the names of resources and who asked for what; "
+        "nobody can delete it, and nothing shortens the time",
+        since=at,
+        until=at + _ACTIVITY_KEPT,
+        type=_ACTIVITY,
+        kind=RECORD,
+    )
 
 
 def of_deleted(resource_id: str, *, deleted_at: datetime) -> Residue:

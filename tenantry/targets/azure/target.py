@@ -24,6 +24,7 @@ from tenantry.model.spec import InstanceSpec, TargetKind, Workspace
 from tenantry.model.status import Asset, BackupRecord, Change, ChangeKind, Condition, Evidence, Residue
 from tenantry.ports import Event, Hold, Instance, Lease, OnEvent, Request
 from tenantry.stacks.instance import azure_program
+from tenantry.targets import spec_file
 from tenantry.targets.azure import (
     absence,
     backups,
@@ -369,7 +370,11 @@ class AzureTarget:
         return self.clients(instance).now()
 
     def residues(self, instance: Instance) -> Sequence[Residue]:
-        """Look for what Azure keeps of the instance."""
+        """Look for what Azure keeps of the instance, and for its spec."""
+        spec = spec_file.residue(self.workspace.specs / f"{instance.name}.yaml")
+        return [*self._kept(instance), *spec]
+
+    def _kept(self, instance: Instance) -> Sequence[Residue]:
         current = self.register.find(instance.opaque) or instance
         clients = self.clients(current)
         if not values.is_made(current):
@@ -428,7 +433,7 @@ class AzureTarget:
 
     def record_residues(self, instance: Instance) -> None:
         """Keep all residues as they are seen now."""
-        self._keep(self.register.find(instance.opaque) or instance, self.residues(instance))
+        self._keep(self.register.find(instance.opaque) or instance, self._kept(instance))
 
     # --- parts of these ---
 

@@ -14,8 +14,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tenantry.model.status import Presence, Residue
+from tenantry.model.status import RECORD, Presence, Residue
 from tenantry.providers.host.layout import HostLayout
+from tenantry.targets import spec_file
 from tenantry.targets.host.look import files_below
 
 __all__ = ["residues"]
@@ -32,10 +33,7 @@ def residues(opaque: str, *, layout: HostLayout, spec: Path) -> Sequence[Residue
     found = _naming(map(Path, _COPIES), opaque, what=copies)
     found += _naming(_logs(layout), opaque, what=logs)
     found += _unread(_logs(layout))
-    if spec.is_file():
-        what = "the spec, with the client's name and contact: until a person removes it"
-        found.append(_present(spec, what))
-    return found
+    return [*found, *spec_file.residue(spec)]
 
 
 def _logs(layout: HostLayout) -> Iterator[Path]:
@@ -63,7 +61,7 @@ def _naming(paths: Iterable[Path], opaque: str, *, what: str) -> list[Residue]:
 
 
 def _present(path: Path, what: str) -> Residue:
-    return Residue(where=str(path), what=what, since=_changed(path), observed=Presence.PRESENT)
+    return Residue(where=str(path), what=what, since=_changed(path), kind=RECORD, observed=Presence.PRESENT)
 
 
 def _changed(path: Path) -> datetime:

@@ -8,7 +8,7 @@ import pytest
 
 from tenantry.errors import UnavailableError
 from tenantry.model.azure_names import AzureNames
-from tenantry.model.status import Asset
+from tenantry.model.status import Asset, EraseMethod
 from tenantry.targets.azure import absence
 from tenantry.targets.azure.inventory import group_id
 
@@ -31,6 +31,7 @@ class _Azure:
         silent: bool = False,
     ) -> None:
         self._listed, self._there, self._silent = listed, there, silent
+        self.kept: list[str] = []  # vaults, after their deletion
         self.looks = looks  # at the list of groups, until everything is gone
 
     def get(self, path: str, version: str, **query: str) -> dict[str, Any] | None:
@@ -39,6 +40,8 @@ class _Azure:
     def list(self, path: str, version: str, **query: str) -> Sequence[dict[str, Any]]:
         if self._silent:
             raise UnavailableError("no network", code="cloud-unreachable")
+        if path.endswith("/deletedVaults"):
+            return [{"id": f"{path}/{one}", "name": one} for one in self.kept]
         wanted = {"roleAssignments": _ASSIGNMENT, "resourceGroups": _GROUP}.get(path.rpartition("/")[2], "")
         found = [{"id": wanted, "properties": {"scope": _VAULT}}] if wanted in self._listed else []
         if wanted == _GROUP:
@@ -91,3 +94,27 @@ def test_a_list_that_is_behind_is_looked_at_again_until_it_agrees(monkeypatch: p
 
 def test_what_cannot_be_looked_at_is_not_absent() -> None:
     assert _seen(_Azure(silent=True), []) == {"one": None}
+
+
+_VAULTS = "Microsoft.KeyVault/vaults"
+
+
+@pytest.mark.parametrize(("kept", "method"), [(False, EraseMethod.PURGE), (True, EraseMethod.CLEAR)])
+def test_the_vault_of_the_secrets_is_purged_unless_azure_keeps_it_as_deleted(
+    *, kept: bool, method: EraseMethod
+) -> None:
+    azure, keys = _Azure(), _VAULT.replace("kvs-", "kvk-")
+    azure.kept = [keys.rpartition("/")[2], *([_VAULT.rpartition("/")[2]] if kept else [])]
+    known = frozenset(
+        {
+            Asset(id=_VAULT, type=_VAULTS),
+            Asset(id=f"{_VAULT}/secrets/a", type=f"{_VAULTS}/secrets"),
+            Asset(id=keys, type=_VAULTS),
+            Asset(id=_ASSIGNMENT, type="Microsoft.Authorization/roleAssignments"),
+        }
+    )
+    arm: Any = azure
+    found = absence.prove_absent(arm, "s", _NAMES, known, now=datetime.now(UTC), on_event=lambda _: None)
+    methods = {one.asset.id: one.method for one in found}
+    assert {methods[_VAULT], methods[f"{_VAULT}/secrets/a"]} == {method}
+    assert {methods[keys], methods[_ASSIGNMENT]} == {EraseMethod.CLEAR}

@@ -100,6 +100,7 @@ class _World:
             clients=lambda _: clients,
             names=lambda _: _NAMES,
             region=lambda _: self.region,
+            record_residues=lambda _: None,
             record_residue=lambda _, one: self.noted.append(one),
         )
         instance: Any = None
@@ -216,3 +217,10 @@ def test_a_group_whose_subnet_is_in_use_is_deleted_when_that_is_over(
         run.delete_group(lambda _: None)
     assert manager.calls == calls
     assert slept == sorted(slept)
+
+
+def test_that_the_activity_log_tells_of_it_is_noted_with_its_date() -> None:
+    world = _World(_Manager(), _Files())
+    world.run().note_residues(world.tell)
+    (noted,) = world.noted
+    assert (noted.is_record, noted.until) == (True, _NOW + timedelta(days=90))

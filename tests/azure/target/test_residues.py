@@ -133,3 +133,11 @@ def test_what_was_noted_at_its_deletion_is_told_once_when_a_list_has_it() -> Non
     }
     found = _look({"deletedSites": [entry]}, [_deleted(_NAMES.site)])
     assert [(one.observed, one.where.rpartition("/")[2]) for one in found] == [(Presence.PRESENT, "7")]
+
+
+def test_the_activity_log_is_a_record_with_a_date_of_which_nothing_can_be_recovered() -> None:
+    noted = residues.of_activity("s", at=_NOW)
+    assert (noted.is_record, noted.until) == (True, _NOW + timedelta(days=90))
+    for days, presence in ((89, Presence.UNKNOWN), (90, Presence.GONE)):
+        (seen,) = _look({}, [noted], now=_NOW + timedelta(days=days))
+        assert seen.observed is presence

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tenantry.cli import erasing
+from tenantry.cli.render import erasure
 from tenantry.errors import Problem
 from tenantry.model.status import Asset
 from tenantry.result import Outcome, Result
@@ -36,3 +38,22 @@ def test_where_nothing_would_stop_it_the_command_that_erases_is_told(monkeypatch
     assert (shown.exit_code, shown.outcome) == (0, Outcome.OK)
     assert "--confirm benin" in shown.problems[0].hint
     assert {one["id"] for one in shown.data["would_erase"]} == {_OURS.id, _THEIRS.id}
+
+
+def test_people_are_told_until_when_something_is_kept_and_by_which_methods_the_rest_went() -> None:
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+    kept = {"where": "/kept", "what": "why", "since": at, "until": at.replace(day=8)}
+    asset = {"type": "vaults", "absent": True, "evidence": "", "at": at}
+    text = erasure.erased(
+        {
+            "name": "benin",
+            "state": "erased",
+            "rehearsal": False,
+            "dns_records": [],
+            "assets": [{**asset, "id": f"/x/{one}", "method": one} for one in ("purge", "clear")],
+            "residues": [kept, {**kept, "where": "/spec", "until": None}],
+        }
+    )
+    assert "/kept, since 2026-11-01 00:00, until 2026-11-08 00:00" in text
+    assert "/spec, since 2026-11-01 00:00, no date of its end is known" in text
+    assert "clear, purge" in text
