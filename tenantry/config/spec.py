@@ -17,7 +17,7 @@ from tenantry.config.problems import NOWHERE, Fault, Findings
 from tenantry.config.profile import load_profile, missing_settings
 from tenantry.config.reader import Node, ScalarKind, ScalarNode, parse_document, read_bytes
 from tenantry.config.regions import catalogue, find_region
-from tenantry.config.spec_checks import check_spec
+from tenantry.config.spec_checks import check_references, check_spec
 from tenantry.config.spec_fields import SPEC_RECORD
 from tenantry.config.workspace import WORKSPACE_FILE
 from tenantry.errors import DefectError, Problem, RefusedError, SpecError
@@ -134,6 +134,7 @@ def _parse(data: bytes, path: Path, shelf: _Shelf, *, complete: bool) -> tuple[I
     profile = _profile_of(spec, shelf, findings)
     if profile is not None:
         _check_settings(spec, profile, shelf.workspace, findings)
+        check_references(spec, profile, shelf.workspace, findings)
         if complete:
             where = findings.where(findings.places.get("settings", NOWHERE))
             findings.adopt(missing_settings(profile, spec, shelf.workspace, where=where))

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Final
 
 from tenantry.config.hosts import special_use
 from tenantry.config.problems import NOWHERE, Fault, Findings
+from tenantry.config.profile import resolved_settings
 from tenantry.config.regions import catalogue, find_region
+from tenantry.config.workspace import WORKSPACE_FILE
+from tenantry.errors import Problem
+from tenantry.model.profile import Profile, VariableClass
 from tenantry.model.spec import CloudName, InstanceSpec, TargetKind, TlsMode, Workspace
 
-__all__ = ["AZURES_OWN", "check_spec"]
+__all__ = ["AZURES_OWN", "check_references", "check_spec"]
 
 # Where App Service names the sites of the clouds; the last one is the sandbox's.
 AZURES_OWN: Final = ("azurewebsites.net", "azurewebsites.us", "chinacloudsites.cn", "sandbox.test")
+
+# App Service puts in the place of such a value what it finds where the value points, in whatever case it
+# is written: anybody's vault or store of configurations. Until it finds it, the site does not start.
+_REFERENCE: Final = re.compile(r"\s*@Microsoft\.(KeyVault|AppConfiguration)\(", re.IGNORECASE)
 
 _MOST_OF_A_CERTIFICATE = 64  # characters of a name that App Service makes a certificate for
 _LOG_DAYS = range(30, 731)  # of a Log Analytics workspace, which is asked for in whole
@@ -80,6 +89,30 @@ def _refuse_keys(keys: Mapping[str, str], reader: TargetKind, target: TargetKind
             message = f"is only read with target: {reader}, and the target is {target}"
             hint = f"take it out: {instead}" if instead else "take it out"
             findings.add_fault(Fault(code="misplaced-key", message=message, hint=hint), key)
+
+
+def check_references(spec: InstanceSpec, profile: Profile, workspace: Workspace, findings: Findings) -> None:
+    """Note plain values that App Service would take for references. Sensitive ones lie in the vault."""
+    if spec.target is not TargetKind.AZURE:
+        return
+    values = resolved_settings(profile, spec, workspace)
+    for variable in profile.variables:
+        if variable.sensitive or not _REFERENCE.match(values.get(variable.name, "")):
+            continue
+        fault = Fault(
+            code="reference-as-value",
+            message="begins as a reference of App Service's, which would fetch the value from elsewhere",
+            hint=f"write the value itself; a secret goes to: tenantry credentials set {spec.name} NAME",
+        )
+        key = f"settings.{variable.name}"
+        if key in findings.places:
+            findings.add_fault(fault, key)
+            continue
+        of_all = variable.cls is VariableClass.ORGANISATION and variable.name in workspace.settings
+        where = WORKSPACE_FILE if of_all else f"the profile {profile.name}"
+        findings.adopt(
+            [Problem(code=fault.code, message=f"{key} {fault.message}", hint=fault.hint, where=where)]
+        )
 
 
 def _check_log_days(spec: InstanceSpec, findings: Findings) -> None:
