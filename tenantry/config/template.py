@@ -121,6 +121,7 @@ organisation:
 
 {_host(host_name, root, runtime)}
 
+{_AZURE}
 # Where the register is; a PostgreSQL database lets several machines share it.
 # register: "sqlite:///.tenantry/register.db"
 
@@ -133,6 +134,19 @@ organisation:
 
 # Further folders with workload profiles, beside profiles/.
 # profiles: ["../profiles"]
+"""
+
+
+_AZURE = """\
+# Where instances with target: azure live, and as whom they are worked on.
+# azure:
+#   cloud: public  # or government, china; sandbox, an Azure on this machine, needs no more
+#   subscription: "00000000-0000-0000-0000-000000000000"
+#   directory: "00000000-0000-0000-0000-000000000000"
+#   credential: cli  # whoever did az login; or workload-identity, certificate, secret, managed-identity
+#   emails: ["alerts@example.org"]
+#   webhook: "https://alerts.example.org/hook"
+#   monthly_budget: 200  # in the subscription's currency; from it on Azure tells
 """
 
 

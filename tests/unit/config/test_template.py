@@ -91,6 +91,19 @@ def test_a_new_workspace_says_what_was_asked_for(tmp_path: Path) -> None:
     jsonschema.validate(yaml.safe_load(text), schema("workspace"))
 
 
+def test_the_block_for_azure_of_a_new_workspace_can_be_used_as_it_stands(tmp_path: Path) -> None:
+    text = new_workspace_text(organisation="Aid", contact="ops@example.org")
+    before, _, block = text.partition("# azure:\n")
+    commented, _, after = block.partition("\n\n")
+    lines = [line.removeprefix("# ") for line in commented.splitlines()]
+    used = "\n".join((before, "azure:", *lines, after))
+    (tmp_path / "tenantry.yaml").write_text(used)
+    azure = load_workspace(tmp_path).azure
+    assert azure is not None
+    assert (azure.cloud, azure.monthly_budget, len(azure.emails)) == ("public", 200, 1)
+    jsonschema.validate(yaml.safe_load(used), schema("workspace"))
+
+
 def test_a_new_workspace_needs_nothing_but_an_organisation(tmp_path: Path) -> None:
     text = new_workspace_text(organisation="Aid", contact="ops@example.org")
     (tmp_path / "tenantry.yaml").write_text(text)
