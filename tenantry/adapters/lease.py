@@ -26,9 +26,19 @@ from tenantry.errors import BusyError, FailedError, RefusedError, TenantryError,
 from tenantry.model.names import new_operation_id
 from tenantry.ports import Clock, Instance, Lease, Operation
 
-__all__ = ["held"]
+__all__ = ["held", "refuse_other_host"]
 
 _STOPPED = frozenset({"cancelled", "interrupted"})  # codes of errors that end a run on request
+
+
+def refuse_other_host(instance: Instance, *, host: str) -> None:
+    """Raise UnavailableError, which names the host, for an instance that lives on another one than this."""
+    if instance.host != host:
+        raise UnavailableError(
+            f"{instance.name} lives on the host {instance.host}; this one is {host}",
+            hint=f"run the command on {instance.host}",
+            code="other-host",
+        )
 
 
 @contextmanager
@@ -53,12 +63,7 @@ def held(
         UnavailableError: the instance lives on another host.
         FailedError: the register does not know the instance.
     """
-    if instance.host != host:
-        raise UnavailableError(
-            f"{instance.name} lives on the host {instance.host}; this one is {host}",
-            hint=f"run the command on {instance.host}",
-            code="other-host",
-        )
+    refuse_other_host(instance, host=host)
     wanted = _operation(instance, host=host, kind=kind, person=person, reason=reason, at=clock.now())
     with store.writing("lease") as connection:
         operation = _acquire(connection, instance, wanted, silence=holders.silence(heartbeat_seconds))

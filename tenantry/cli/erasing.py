@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tenantry.cli.looking import dns_records
+from tenantry.cli.looking import dns_records, problems_of, raise_unreached
 from tenantry.cli.render.progress import Progress
 from tenantry.cli.signals import stop_politely
 from tenantry.cli.wiring import Wiring
@@ -66,14 +66,24 @@ def residue_status(name: str, *, workspace: Path | None) -> Result:
 
 
 def tick(*, workspace: Path | None) -> Result:
-    """Do what is due: look again for what is kept of erased instances."""
+    """Do what is due: look again for what is kept of erased instances.
+
+    Raises:
+        UnavailableError: nothing that is due can be looked at, and what is needed for it cannot be reached.
+    """
     wiring = Wiring(workspace)
     with Progress() as progress:
-        found, refused = look_again(services=wiring.services(progress))
+        found, missed = look_again(services=wiring.services(progress))
+    if not found:
+        raise_unreached(missed)
+    # What lived in another cloud than the workspace's is nothing that this workspace's day has to do.
+    well = all(isinstance(one, RefusedError) for one in missed)
     return Result(
         command="tick",
         data={"erased": [_kept(one) for one in found]},
-        problems=tuple(problem for error in refused for problem in error.problems),
+        outcome=Outcome.OK if well else Outcome.NO,
+        problems=problems_of(missed),
+        exit_code=0 if well else 1,
     )
 
 

@@ -5,11 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tenantry.cli.wiring import Wiring
-from tenantry.errors import Problem, RefusedError, SpecError, UsageError
+from tenantry.errors import (
+    DefectError,
+    Problem,
+    RefusedError,
+    SpecError,
+    TenantryError,
+    UnavailableError,
+    UsageError,
+)
 from tenantry.journeys.observe import drift, health
 from tenantry.journeys.services import Services
 from tenantry.model.lifecycle import State
@@ -26,6 +35,8 @@ __all__ = [
     "health_word",
     "listed",
     "looked_at",
+    "problems_of",
+    "raise_unreached",
     "shown",
 ]
 
@@ -70,50 +81,68 @@ def shown(name: str, *, workspace: Path | None) -> Result:
 
 
 def looked_at(names: Sequence[str], *, workspace: Path | None) -> Result:
-    """Look at instances now, several at once."""
+    """Look at instances now, several at once. One that nobody can look at hides no other.
+
+    Raises:
+        TenantryError: the one that was named cannot be looked at.
+        UnavailableError: none can be, and what some need for it cannot be reached.
+    """
     wiring = Wiring(workspace)
     services = wiring.services()
-    chosen = [wiring.existing(name) for name in names] or [
+    chosen = [wiring.existing(name) for name in dict.fromkeys(names)] or [
         one for one in wiring.register.instances() if one.state in (State.ACTIVE, State.SUSPENDED)
     ]
     if len(chosen) > 1:
         wiring.load_for_looks({one.target for one in chosen})
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        seen = list(pool.map(lambda one: _health(one, services, named=bool(names)), chosen))
-    rows = [
-        {
-            "name": instance.name,
-            "rehearsal": instance.rehearsal,
-            "health": health_word(conditions),
-            "conditions": [as_condition(one) for one in conditions],
-        }
-        for instance, conditions in zip(chosen, seen, strict=True)
-    ]
+        seen = list(pool.map(lambda one: _health(one, services), chosen))
+    missed = [one for one in seen if isinstance(one, TenantryError)]
+    if missed and len(chosen) == len(names) == 1:
+        raise missed[0]
+    if missed and len(missed) == len(seen):
+        raise_unreached(missed)
+    rows = [_looked(instance, found) for instance, found in zip(chosen, seen, strict=True)]
     well = all(row["health"] == "healthy" for row in rows)
     return Result(
         command="instance health",
         data={"instances": rows},
         outcome=Outcome.OK if well else Outcome.NO,
+        problems=problems_of(missed),
         exit_code=0 if well else 1,
     )
 
 
-def _health(one: Instance, services: Services, *, named: bool) -> Sequence[Condition]:
-    """Look at one; of all, one that lives where this workspace does not work hides no other."""
+def _health(one: Instance, services: Services) -> Sequence[Condition] | TenantryError:
+    """Look at one; return why that cannot be done."""
     try:
         return health(one, services=services)
-    except RefusedError as error:
-        if named:
-            raise
-        return [
-            Condition(
-                type="ResourcesReady",
-                status=Truth.UNKNOWN,
-                reason="CannotLook",
-                message=error.message,
-                at=services.clock.now(),
-            )
-        ]
+    except DefectError:
+        raise
+    except TenantryError as error:
+        return error
+
+
+def _looked(instance: Instance, found: Sequence[Condition] | TenantryError) -> dict[str, Any]:
+    problem = asdict(problems_of([found])[0]) if isinstance(found, TenantryError) else None
+    conditions = () if isinstance(found, TenantryError) else found
+    return {
+        "name": instance.name,
+        "rehearsal": instance.rehearsal,
+        "health": health_word(conditions),
+        "conditions": [as_condition(one) for one in conditions],
+        "problem": problem,
+    }
+
+
+def raise_unreached(missed: Sequence[TenantryError]) -> None:
+    """Raise UnavailableError if one of those that could not be looked at could not be reached."""
+    if any(isinstance(one, UnavailableError) for one in missed):
+        raise UnavailableError(problems=problems_of(missed))
+
+
+def problems_of(missed: Sequence[TenantryError]) -> tuple[Problem, ...]:
+    """Return what was in the way, each once: many instances may have the same one."""
+    return tuple(dict.fromkeys(problem for error in missed for problem in error.problems))
 
 
 def drifted(name: str, *, workspace: Path | None) -> Result:
@@ -181,7 +210,7 @@ def _placement(one: Instance, wiring: Wiring) -> str:
 def _region_of_spec(name: str, wiring: Wiring) -> str:
     try:
         spec, _ = wiring.spec(name, complete=False)
-    except SpecError:  # gone or spoiled meanwhile, which is no matter of a list
+    except (SpecError, RefusedError):  # gone, spoiled or not permitted any more, which is no matter of a list
         return "unknown"
     return spec.azure.region if spec.azure is not None else "unknown"
 

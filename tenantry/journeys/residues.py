@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tenantry.errors import RefusedError, SpecError
+from tenantry.errors import DefectError, SpecError, TenantryError
 from tenantry.journeys.services import Services
 from tenantry.model.status import Presence, Residue
 from tenantry.ports import Instance
@@ -55,20 +55,23 @@ def look(name: str, *, services: Services) -> Kept:
     )
 
 
-def tick(*, services: Services) -> tuple[Sequence[Kept], Sequence[RefusedError]]:
+def tick(*, services: Services) -> tuple[Sequence[Kept], Sequence[TenantryError]]:
     """Look again at every erased instance of which something was kept; what is seen goes to the journal.
 
     Returns:
-        What was seen, and why others were not looked at: they lived elsewhere than this workspace now works.
+        What was seen, and why others could not be looked at: they lived elsewhere than this workspace now
+        works (RefusedError), or what is needed for a look cannot be reached.
     """
-    found, refused = list[Kept](), list[RefusedError]()
+    found, missed = list[Kept](), list[TenantryError]()
     for instance in services.register.erased():
         if instance.facts.get("residues_gone"):
             continue
         try:
             kept = _looked(instance, services)
-        except RefusedError as error:
-            refused.append(error)
+        except DefectError:
+            raise
+        except TenantryError as error:
+            missed.append(error)
             continue
         if kept.nothing_recoverable:
             services.register.update(
@@ -78,7 +81,7 @@ def tick(*, services: Services) -> tuple[Sequence[Kept], Sequence[RefusedError]]
             instance=instance.opaque, kind="evidence", text=f"{instance.mark}residues: {_told(kept)}"
         )
         found.append(kept)
-    return found, refused
+    return found, missed
 
 
 def _looked(instance: Instance, services: Services) -> Kept:

@@ -96,11 +96,16 @@ def shown(data: Data) -> str:
 
 
 def health(data: Data) -> str:
-    """Show the conditions of each instance looked at."""
+    """Show the conditions of each instance looked at, and what was in the way of a look."""
     return "\n\n".join(
-        f"{row['name']}: {row['health']}{_marked(row)}\n" + _conditions(row["conditions"])
-        for row in data["instances"]
+        f"{row['name']}: {row['health']}{_marked(row)}\n" + _seen(row) for row in data["instances"]
     )
+
+
+def _seen(row: Data) -> str:
+    if row["problem"]:
+        return f"could not be looked at: {row['problem']['message']} [{row['problem']['code']}]"
+    return _conditions(row["conditions"])
 
 
 def _marked(row: Data) -> str:

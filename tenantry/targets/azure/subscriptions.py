@@ -11,7 +11,7 @@ import dataclasses
 import threading
 from functools import cached_property
 
-from tenantry.errors import DefectError, RefusedError
+from tenantry.errors import RefusedError, SpecError
 from tenantry.model.spec import InstanceSpec, Workspace
 from tenantry.ports import Instance
 from tenantry.targets.azure import values
@@ -101,5 +101,9 @@ class Subscriptions:
     @cached_property
     def _default(self) -> Access:
         if self._workspace.azure is None:
-            raise DefectError("a target for Azure in a workspace without it")  # checked before
+            raise SpecError(
+                "the workspace does not say which Azure it works on",
+                hint="add a block azure to tenantry.yaml: cloud, subscription, directory",
+                code="no-azure",
+            )
         return access(self._workspace.azure, private=self._workspace.private)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tenantry.adapters import tools
 from tenantry.adapters.engine import Engine
+from tenantry.adapters.lease import refuse_other_host
 from tenantry.adapters.register import SqlRegister
 from tenantry.adapters.vault import FileVault
 from tenantry.components.host.props import InstanceProps
@@ -92,6 +93,7 @@ class HostTarget:
         """Return what apply would change. An instance that is not recorded leaves no trace."""
         if request.instance.opaque == PLANNED:
             return self._preview_new(request, on_event)
+        self._refuse_elsewhere(request.instance)
         props = self.props(request)
         with self._engine(request.instance) as engine:
             changes = engine.preview(
@@ -128,6 +130,7 @@ class HostTarget:
         Raises:
             UnavailableError: nothing is recorded to compare with (code no-stack).
         """
+        self._refuse_elsewhere(request.instance)
         with self._engine(request.instance) as engine:
             if not engine.exists(request.instance.opaque):
                 raise UnavailableError(
@@ -142,6 +145,7 @@ class HostTarget:
 
     def probe(self, request: Request) -> Sequence[Condition]:
         """Look at the instance and say how it is."""
+        self._refuse_elsewhere(request.instance)
         return observing.probe(self, request)
 
     def suspend(self, request: Request, lease: Lease, on_event: OnEvent) -> None:
@@ -162,15 +166,18 @@ class HostTarget:
 
     def backups(self, request: Request) -> Sequence[BackupRecord]:
         """Return the backups as their repositories list them, newest first."""
+        self._refuse_elsewhere(request.instance)
         return backups.listed(self.props(request), self.machine)
 
     def logs(self, request: Request, *, process: str, lines: int) -> Sequence[str]:
         """Return the last lines of a process's log."""
+        self._refuse_elsewhere(request.instance)
         return logs.last_lines(self.machine.layout, request.instance.opaque, process=process, lines=lines)
 
     def execute(self, request: Request, command: Sequence[str], hold: Hold, on_event: OnEvent) -> int:
         """Run a command as the instance, in its environment, on this terminal."""
         del hold, on_event  # nothing is opened for it
+        self._refuse_elsewhere(request.instance)
         return entry.execute(self.props(request), command)
 
     def blobs(
@@ -182,6 +189,7 @@ class HostTarget:
 
     def inventory(self, instance: Instance) -> frozenset[Asset]:
         """Return every asset of the instance that can be found on this host."""
+        self._refuse_elsewhere(instance)
         return inventory.inventory(self.place(instance, sought=self._sought(instance)))
 
     def obstacles(self, instance: Instance) -> Mapping[str, Problem]:  # noqa: ARG002 - the port's signature
@@ -205,6 +213,7 @@ class HostTarget:
 
     def residues(self, instance: Instance) -> Sequence[Residue]:
         """Return what this host and the workspace keep of the instance."""
+        self._refuse_elsewhere(instance)
         return residues.residues(instance.opaque, layout=self.machine.layout, spec=self._spec_file(instance))
 
     # --- the host's side ---
@@ -229,6 +238,10 @@ class HostTarget:
         }
 
     # --- what the parts of this target share ---
+
+    def _refuse_elsewhere(self, instance: Instance) -> None:
+        """Raise for an instance of another host: what this one says of it would mean nothing."""
+        refuse_other_host(instance, host=self.workspace.host_name)
 
     def props(self, request: Request, *, secrets: Mapping[str, str] | None = None) -> InstanceProps:
         """Return what the instance's program is told; its secrets must be there."""

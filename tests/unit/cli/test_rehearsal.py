@@ -145,4 +145,5 @@ def test_a_look_at_all_tells_it_as_one_that_cannot_be_looked_at(ready: Run, two:
     (row,) = answer["data"]["instances"]
     assert (code, undocumented("instance health", answer["data"])) == (1, set())
     assert (row["name"], row["health"], row["rehearsal"]) == ("benin", "unknown", True)
-    assert "was made in the cloud sandbox" in row["conditions"][0]["message"]
+    assert "was made in the cloud sandbox" in row["problem"]["message"]
+    assert [one["code"] for one in answer["problems"]] == ["cloud-changed"]
