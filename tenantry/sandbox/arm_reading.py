@@ -157,7 +157,7 @@ class Reading:
         if kind is None or not target.parent:
             return []
         around = f"{target.parent}/{target.types[-1]}"
-        missing = [ids.parse(f"{around}/{name}") for name in kind.implied_names if name not in known]
+        missing = [ids.parse(f"{around}/{name}") for name in kind.implied_names if name.lower() not in known]
         parts = [part_of(one, kind) for one in missing if one is not None]
         if self._cloud.find(target.parent) is None:
             return parts  # seen by a reader who is behind: there is nothing more to tell

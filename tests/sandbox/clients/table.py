@@ -274,6 +274,11 @@ TABLE: Final[Mapping[str, Row]] = {
         list=_tables("list_by_workspace"),
         update=_tables("begin_update"),
         delete=Never("Azure's own tables, and there are no others here, go with their workspace"),
+        cli={
+            "read": "monitor log-analytics workspace table show",
+            "list": "monitor log-analytics workspace table list",
+            "update": "monitor log-analytics workspace table update",
+        },
     ),
     "Microsoft.Insights/components": _at_once(_components, update=_components("update_tags")),
     "Microsoft.Insights/webtests": _at_once(_tests, update=_tests("update_tags")),

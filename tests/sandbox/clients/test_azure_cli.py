@@ -175,6 +175,21 @@ def test_workspaces_and_diagnostic_settings(az: AzureCli, group: tuple[str, str]
     az("monitor log-analytics workspace delete", *group, *log, "--yes", "--force")
 
 
+def test_the_days_of_a_table(az: AzureCli, group: tuple[str, str]) -> None:
+    where = (*group, "--workspace-name", unique("log-"))
+    table = (*where, "--name", "AppTraces")
+    az("monitor log-analytics workspace create", *where)
+    days = ("--retention-time", "14", "--total-retention-time", "60")
+    told = [az("monitor log-analytics workspace table show", *table)]
+    told += [az("monitor log-analytics workspace table update", *table, *days)]
+    told += [az("monitor log-analytics workspace table show", *table)]
+    listed = az("monitor log-analytics workspace table list", *where)
+    told += [one for one in listed if one["name"] == "AppTraces"]
+    kept = [(one["retentionInDays"], one["totalRetentionInDays"]) for one in told]
+    assert kept == [(90, 90), (14, 60), (14, 60), (14, 60)]
+    assert len(set(names(listed))) == len(listed)
+
+
 def test_no_secret_was_among_the_words_of_a_command(az: AzureCli, sandbox: Sandbox) -> None:
     secret = Path(sandbox.told["client_secret_file"]).read_text(encoding="utf-8").strip()
     assert secret

@@ -236,6 +236,18 @@ def test_tables_of_a_workspace(ground: Ground) -> None:
         tables.begin_delete(*workspace, "AppTraces").result()
 
 
+def test_a_table_that_was_changed_is_listed_once_and_as_it_is_read(ground: Ground) -> None:
+    client = ground.client("azure.mgmt.loganalytics.LogAnalyticsManagementClient")
+    workspace, tables = (ground.group, ground.name("log")), client.tables
+    client.workspaces.begin_create_or_update(*workspace, {"location": ground.region}).result()
+    before = sorted(names(tables.list_by_workspace(*workspace)))
+    days = {"properties": {"retentionInDays": 14, "totalRetentionInDays": 14}}
+    tables.begin_create_or_update(*workspace, "AppTraces", days).result()
+    listed = [(one.name, one.retention_in_days) for one in tables.list_by_workspace(*workspace)]
+    assert [one for one in listed if one[0] == "AppTraces"] == [("AppTraces", 14)]
+    assert sorted(name for name, _ in listed) == before
+
+
 def test_a_budget(ground: Ground) -> None:
     budgets = ground.client("azure.mgmt.consumption.ConsumptionManagementClient").budgets
     name = ground.name("budget")
