@@ -1,8 +1,15 @@
-"""Plain tables and lists that fit the terminal. No colour: the words say it."""
+"""Plain tables and lists that fit the terminal. No colour: the words say it.
+
+What is one word, an id or a URL, is never shortened: the next command wants it whole. Nothing is where
+nobody looks: in a pipe or a file, unless COLUMNS says how wide that is.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +19,9 @@ __all__ = ["REHEARSAL", "cell", "details", "table"]
 REHEARSAL = "REHEARSAL: on this machine, in no real cloud"
 
 _GAP = 2
+_STDOUT = 1  # the file's number; Python has no object for one that is closed
 _NARROWEST = 8  # characters that a column keeps at least
+_NARROWEST_LAST = 24  # of the last one, whose text goes on in the next line
 
 
 def cell(value: Any) -> str:
@@ -29,13 +38,13 @@ def cell(value: Any) -> str:
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, empty: str = "nothing") -> str:
-    """Return rows as aligned columns, the widest shortened until the terminal holds them."""
+    """Return rows as aligned columns; texts are shortened, in the last column broken, to fit the terminal."""
     if not rows:
         return empty
     grid = [[column.replace("_", " ").upper() for column in columns]]
     grid += [[cell(row.get(column)) for column in columns] for row in rows]
-    widths = _fit([max(len(line[i]) for line in grid) for i in range(len(columns))])
-    return "\n".join(_line(line, widths) for line in grid)
+    widths = _fit(grid)
+    return "\n".join(line for cells in grid for line in _lines(cells, widths))
 
 
 def details(pairs: Sequence[tuple[str, Any]]) -> str:
@@ -44,18 +53,34 @@ def details(pairs: Sequence[tuple[str, Any]]) -> str:
     return "\n".join(f"{name:<{width}}{cell(value)}" for name, value in pairs)
 
 
-def _fit(widths: list[int]) -> list[int]:
-    room = shutil.get_terminal_size((100, 24)).columns
-    while sum(widths) + _GAP * (len(widths) - 1) > room and max(widths) > _NARROWEST:
-        widest = widths.index(max(widths))
-        widths[widest] -= 1
+def _room() -> int:
+    """Return how many characters fit into a line."""
+    if os.environ.get("COLUMNS", "").isdecimal() or os.isatty(_STDOUT):
+        return shutil.get_terminal_size().columns
+    return sys.maxsize
+
+
+def _fit(grid: Sequence[Sequence[str]]) -> list[int]:
+    """Return the columns' widths: the widest of those with texts gives way, as far as it can."""
+    columns = list(zip(*grid, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    texts = [i for i, (_, *cells) in enumerate(columns) if any(" " in one for one in cells)]
+    least = {i: _NARROWEST_LAST if i == len(widths) - 1 else _NARROWEST for i in texts}
+    over = sum(widths) + _GAP * (len(widths) - 1) - _room()
+    while over > 0 and (giving := [i for i in texts if widths[i] > least[i]]):
+        widths[max(giving, key=lambda i: widths[i])] -= 1
+        over -= 1
     return widths
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+def _lines(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
+    *first, last = cells
     shortened = [
         text if len(text) <= width else text[: width - 1] + "…"
-        for text, width in zip(cells, widths, strict=True)
+        for text, width in zip(first, widths, strict=False)
     ]
-    padded = (f"{text:<{width}}" for text, width in zip(shortened, widths, strict=True))
-    return (" " * _GAP).join(padded).rstrip()
+    head = "".join(f"{text:<{width + _GAP}}" for text, width in zip(shortened, widths, strict=False))
+    if len(last) <= widths[-1]:
+        return [(head + last).rstrip()]
+    started, *further = textwrap.wrap(last, widths[-1], break_long_words=False, break_on_hyphens=False)
+    return [head + started, *(" " * len(head) + text for text in further)]
