@@ -211,6 +211,28 @@ def test_a_table_keeps_its_rows_for_days_of_its_own(logs: _Logs) -> None:
     assert not _found_in_files(logs, archived)
 
 
+def test_thirty_days_are_thirty_one_unless_the_workspace_purges_at_once(logs: _Logs) -> None:
+    markers = {}
+    for at_once in (False, True):
+        workspace = logs.workspace(retentionInDays=30, features={"immediatePurgeDataOn30Days": at_once})
+        table = f"{workspace['id']}/tables/AppTraces"
+        logs.arm.patch(table, "2023-09-01", {"properties": {"retentionInDays": 30}})
+        told = (logs.arm.get(table, "2023-09-01") or {})["properties"]
+        assert (told["retentionInDays"], told["totalRetentionInDays"]) == (30, 30)
+        markers[at_once] = f"marker-{uuid.uuid4().hex}", workspace
+        logs.track(
+            _message(logs.component(workspace)["properties"]["InstrumentationKey"], markers[at_once][0])
+        )
+    logs.faults("time", "+30d")
+    (kept, its), (purged, purging) = markers[False], markers[True]
+    assert [one["Message"] for one in logs.ask(its, "AppTraces", None)] == [kept]
+    assert logs.ask(purging, "AppTraces", None) == []
+    assert not _found_in_files(logs, purged)
+    logs.faults("time", "+1d")
+    assert logs.ask(its, "AppTraces", None) == []
+    assert not _found_in_files(logs, kept)
+
+
 def test_a_recovered_workspace_has_the_days_of_its_tables_again(logs: _Logs) -> None:
     workspace = logs.workspace()
     table = f"{workspace['id']}/tables/AppTraces"

@@ -12,6 +12,8 @@ from tenantry.components.azure.props import AzureProps
 
 __all__ = ["Monitoring", "Sender"]
 
+_WITH_A_DAY_MORE = 30  # days of retention at which Azure keeps rows for 31, unless it is told not to
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sender:
@@ -36,6 +38,7 @@ class Monitoring(pulumi.ComponentResource):
             location=props.region.name,
             sku=operationalinsights.WorkspaceSkuArgs(name="PerGB2018"),
             retention_in_days=props.log_retention_days,
+            features=_kept_no_longer(props.log_retention_days),
             tags=props.all_tags,
             opts=mine,
         )
@@ -93,3 +96,13 @@ class Monitoring(pulumi.ComponentResource):
                 metrics=metrics if one.metrics else [],
                 opts=pulumi.ResourceOptions(parent=self),
             )
+
+
+def _kept_no_longer(days: int) -> operationalinsights.WorkspaceFeaturesArgs | None:
+    """Return what has Azure keep to a retention of 30 days; it keeps to all others by itself."""
+    if days != _WITH_A_DAY_MORE:
+        return None
+    return operationalinsights.WorkspaceFeaturesArgs(
+        immediate_purge_data_on30_days=True,
+        enable_log_access_using_only_resource_permissions=True,  # the default of a workspace without features
+    )

@@ -95,9 +95,15 @@ class Tables(Kind):
 
 
 def retention(cloud: Cloud, workspace: Resource, table: str) -> tuple[int, int]:
-    """Return for how many days a table's rows can be asked for, and for how many they are kept."""
+    """Return for how many days a table's rows can be asked for, and for how many they are kept.
+
+    Of 30 days Azure may make 31, unless the workspace has it purge at once. Here it always does.
+    """
     found = cloud.find(f"{workspace.id}/tables/{table}")
-    return _days(workspace, table, found.properties if found is not None else {})
+    shown, whole = _days(workspace, table, found.properties if found is not None else {})
+    if (workspace.properties.get("features") or {}).get("immediatePurgeDataOn30Days"):
+        return shown, whole
+    return shown + (shown == _DAYS), whole + (whole == _DAYS)
 
 
 def _days(workspace: Resource | None, table: str, asked: Mapping[str, Any]) -> tuple[int, int]:

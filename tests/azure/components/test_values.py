@@ -156,6 +156,14 @@ def test_one_without_wishes_gets_the_least_and_no_standby_that_azure_does_not_of
     assert _at(plain[_WORKSPACE], "properties.retentionInDays") == 30
 
 
+def test_thirty_days_of_logs_are_not_thirty_one(plain: Sent, whole: Sent) -> None:
+    assert _at(plain[_WORKSPACE], "properties.features") == {
+        "immediatePurgeDataOn30Days": True,
+        "enableLogAccessUsingOnlyResourcePermissions": True,
+    }
+    assert "features" not in whole[_WORKSPACE]["properties"]  # whose 180 days Azure keeps to by itself
+
+
 def test_the_endpoints_are_reached_from_the_sites_subnet_at_their_ports_and_from_nowhere_else(
     whole: Sent,
 ) -> None:
