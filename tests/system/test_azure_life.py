@@ -27,6 +27,7 @@ from tests.support.sandbox import files_below
 _VAULTS, _LOCKS = "2024-11-01", "2020-05-01"
 _LOG_DAYS = 30  # less than Azure keeps requests and exceptions by itself
 _SERVER = TYPES["azure-native:dbforpostgresql:Server"]
+_NO_LEASE: Any = SimpleNamespace(intent=lambda _: None, evidence=lambda _: None)
 _UPLOAD = "Marker Upload of zambia"
 
 
@@ -282,12 +283,15 @@ def test_a_right_that_somebody_was_given_by_hand_is_told_by_health(
     )
     right = f"{vault}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
     definitions = f"{fleet.sandbox.subscription}/providers/Microsoft.Authorization/roleDefinitions"
-    given = {"roleDefinitionId": f"{definitions}/{SECRETS_USER}", "principalId": str(uuid.uuid4())}
+    given = {
+        "roleDefinitionId": f"{definitions}/{SECRETS_USER}",
+        "principalId": fleet.sandbox.told["object_id"],
+    }
     arm.put(right, "2022-04-01", {"properties": given})
     told = fleet.condition("kenya", "Private", expect=1)
     assert (told["status"], told["reason"]) == ("False", "RightGiven")
     assert right in told["message"]
-    arm.delete(right, "2022-04-01")
+    locks.delete_part(arm, right, "2022-04-01", of=vault, lease=_NO_LEASE)
     assert fleet.condition("kenya", "Private")["reason"] == "Private"
 
 
@@ -382,8 +386,7 @@ def test_what_somebody_else_put_into_the_group_or_locked_stops_the_erasure(
     arm.put(database, _SERVER.version, {"properties": {"charset": "UTF8", "collation": "en_US.utf8"}})
     refused = fleet.run("erase", "run", "zambia", "--confirm", "zambia", "--reason", "a test", expect=1)
     assert [one["message"].rpartition(": ")[2] for one in refused["problems"]] == [database]
-    nobody: Any = SimpleNamespace(intent=lambda _: None, evidence=lambda _: None)
-    locks.delete_part(arm, database, _SERVER.version, of=server, lease=nobody)
+    locks.delete_part(arm, database, _SERVER.version, of=server, lease=_NO_LEASE)
     lock = f"{theirs}/providers/Microsoft.Authorization/locks/not-ours"
     arm.put(lock, _LOCKS, {"properties": {"level": "CanNotDelete"}})
     locked = fleet.run("erase", "run", "zambia", "--confirm", "zambia", "--reason", "a test", expect=1)
