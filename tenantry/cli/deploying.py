@@ -38,6 +38,7 @@ __all__ = ["deploy_instances", "preview_instance"]
 def preview_instance(name: str, *, exit_code: bool, workspace: Path | None) -> Result:
     """Show what a deploy would change, and where each thing's data will lie."""
     from tenantry.cli.locating import whereabouts_of
+    from tenantry.cli.summing_up import summary_of
 
     wiring = Wiring(workspace)
     spec, profile = wiring.spec(name)
@@ -46,12 +47,14 @@ def preview_instance(name: str, *, exit_code: bool, workspace: Path | None) -> R
         # Of the events, what the engine plans names a resource; the others say what nobody could look at.
         services = wiring.services(lambda event: None if event.resource else progress(event))
         found = preview(spec, profile, services=services, new=wiring.planned(spec, profile))
+    offered = wiring.standby_offered(name)
     return Result(
         command="instance preview",
         data={
             "name": name,
             "rehearsal": wiring.rehearses(spec),
             "subscription": wiring.subscription(spec),
+            "summary": summary_of(spec, profile, wiring.workspace, standby_offered=offered),
             "changes": [as_change(one) for one in found],
             "whereabouts": whereabouts_of(spec, profile, wiring.workspace),
         },

@@ -214,6 +214,13 @@ class Wiring:
         living = self.living(spec.name)
         return cautions(spec, profile, living.facts if living is not None else {})
 
+    def standby_offered(self, name: str) -> bool:
+        """Say whether Azure did not deny the instance of that name a standby when it was made."""
+        from tenantry.targets.azure.cautions import offers_standby
+
+        living = self.living(name)
+        return offers_standby(living.facts if living is not None else {})
+
     def load(self, instance: Instance) -> tuple[InstanceSpec, Profile]:
         """Read the spec and profile of an instance that exists."""
         return self.spec(instance.name)

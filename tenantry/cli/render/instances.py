@@ -23,6 +23,21 @@ __all__ = [
 
 Data = Mapping[str, Any]
 
+_SERVICES = {  # what people call a module of the provider's
+    "applicationinsights": "monitoring",
+    "authorization": "rights and locks",
+    "consumption": "costs",
+    "dbforpostgresql": "database",
+    "keyvault": "vaults",
+    "managedidentity": "identities",
+    "monitor": "monitoring",
+    "operationalinsights": "logs",
+    "privatedns": "network",
+    "redisenterprise": "cache",
+    "resources": "group",
+    "web": "site",
+}
+
 
 def nothing(data: Data) -> str:  # noqa: ARG001 - a Render
     """Print nothing."""
@@ -36,19 +51,60 @@ def written(data: Data) -> str:
 
 def changes(data: Data) -> str:
     """List changes."""
-    rows = [
-        {**row, "properties": ", ".join(row["properties"]), "type": row["type"].split(":")[-1]}
-        for row in data["changes"]
-    ]
-    text = table(rows, ["kind", "type", "name", "properties"], empty="no changes")
-    where = data.get("subscription")
-    text = f"subscription {where}\n\n{text}" if where else text
-    return f"{REHEARSAL}\n{text}" if data.get("rehearsal") else text
+    return f"{_head(data)}{_changes(data)}"
 
 
 def previewed(data: Data) -> str:
-    """List what would be made, and where each thing's data will lie."""
-    return f"{changes(data)}\n\nWhere the data will lie:\n\n{whereabouts(data['whereabouts'])}"
+    """Sum up the instance; list what would be made, and where each thing's data will lie."""
+    summary = f"{_summary(data['summary'])}\n\n" if data["summary"] else ""
+    where = whereabouts(data["whereabouts"])
+    return f"{_head(data)}{summary}{_changes(data)}\n\nWhere the data will lie:\n\n{where}"
+
+
+def _head(data: Data) -> str:
+    where = data.get("subscription")
+    return (f"{REHEARSAL}\n" if data.get("rehearsal") else "") + (
+        f"subscription {where}\n\n" if where else ""
+    )
+
+
+def _summary(data: Data) -> str:
+    alerts = data["alerts"]
+    budget = f"from {alerts['monthly_budget']} a month on" if alerts["monthly_budget"] else "no budget"
+    second = f", a second copy in {data['second_backups_in']}" if data["second_backups_in"] else ""
+    days = data["backup_retention_days"]
+    return details(
+        [
+            ("region", f"{data['region']}, {data['country']}"),
+            *(("product", f"{one['name']} {one['size']}") for one in data["products"]),
+            ("standby", f"{cell(data['standby'])}: {data['standby_why']}"),
+            ("backups", f"kept {days} days{second}" if days else "none"),
+            *(("public", one) for one in data["public"]),
+            ("alerts", ", ".join([*alerts["emails"], *(["a webhook"] if alerts["webhook"] else []), budget])),
+        ]
+    )
+
+
+def _changes(data: Data) -> str:
+    """List changes by what is done, then by service, then by type; columns that say nothing are left out."""
+    rows = [
+        {
+            **row,
+            "properties": ", ".join(row["properties"]),
+            "type": row["type"].split(":")[-1],
+            "service": _service(row["type"]),
+        }
+        for row in data["changes"]
+    ]
+    rows.sort(key=lambda row: (row["kind"], row["service"], row["type"], row["name"]))
+    columns = ["kind", "service", "type", "name", "properties"]
+    return table(rows, [one for one in columns if any(row[one] for row in rows)], empty="no changes")
+
+
+def _service(type_: str) -> str:
+    """Return the service of Azure's that a type belongs to, "" of a type on a host."""
+    package, _, rest = type_.partition(":")
+    return _SERVICES.get(module := rest.partition(":")[0], module) if package == "azure-native" else ""
 
 
 def whereabouts(rows: Sequence[Data]) -> str:

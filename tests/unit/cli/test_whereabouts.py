@@ -72,7 +72,7 @@ def test_the_tables_of_a_preview_fit_a_terminal(
     monkeypatch.setenv("COLUMNS", "80")
     azure = AzurePlacement(region=region, geo_redundant_backup=True, storage_redundancy=StorageRedundancy.GRS)
     told = _told(tmp_path, *Service, azure=azure)
-    text = previewed({"changes": [], "subscription": "", "whereabouts": told})
+    text = previewed({"changes": [], "subscription": "", "summary": None, "whereabouts": told})
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "…" not in text
     for one in told:
