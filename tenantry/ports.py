@@ -58,6 +58,7 @@ class Event:
     text: str
     resource: str = ""
     done: bool = False
+    same: bool = False  # nothing had to be done
 
 
 OnEvent = Callable[[Event], None]

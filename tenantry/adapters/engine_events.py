@@ -229,7 +229,8 @@ class Collector:
         texts = _DOING.get(step["op"])
         if texts is None or not texts[done]:
             return
-        self._on_event(Event(text=texts[done], resource=_label(step["type"], _name(step["urn"])), done=done))
+        label = _label(step["type"], _name(step["urn"]))
+        self._on_event(Event(text=texts[done], resource=label, done=done, same=step["op"] == "same"))
 
 
 def _without_secrets(value: Any) -> Any:

@@ -1,5 +1,7 @@
 """Progress on standard error: plain lines, and on a terminal one live line below them.
 
+What nothing had to be done to gets no line: how many there were is told at the end.
+
 Writing to a terminal that is gone is no error: the work goes on, and
 ``operation attach`` shows its steps from the journal.
 """
@@ -28,6 +30,7 @@ class Progress:
         self._live = sys.stderr.isatty()
         self._started = time.monotonic()
         self._current = ""
+        self._same: set[str] = set()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._ticker = threading.Thread(target=self._tick, daemon=True)
@@ -44,6 +47,9 @@ class Progress:
         if self._live:
             self._ticker.join(timeout=2 * _TICK_SECONDS)
             self._write("\r\033[K")
+        if self._same:
+            what = "1 resource is" if len(self._same) == 1 else f"{len(self._same)} resources are"
+            self._write(f"{time.monotonic() - self._started:6.1f} s  {self._label}{what} unchanged\n")
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
@@ -52,6 +58,9 @@ class Progress:
         line = f"{elapsed:6.1f} s  {self._label}{text}"
         with self._lock:
             self._current = text
+            if event.same:
+                self._same.add(event.resource)
+                return
         self._write(f"\r\033[K{line}\n" if self._live else f"{line}\n")
 
     def _tick(self) -> None:
