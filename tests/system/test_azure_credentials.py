@@ -5,6 +5,8 @@ The sandbox tells how many requests each principal made, and its activity log wh
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -164,6 +166,28 @@ def test_who_is_not_logged_in_with_the_azure_cli_is_told(fleet: Fleet, kenya: st
     problem = _problem(fleet, "instance", "preview", kenya, environment={"PATH": str(tmp_path)})
     assert (problem["code"], problem["where"]) == ("no-token", "tenantry.yaml:3:37")
     assert "az login" in problem["hint"]
+
+
+def _az(fleet: Fleet, folder: Path) -> Path:
+    """Put a program in place of ``az`` that has tokens of Resource Manager; return the list of its starts."""
+    found = fleet.sandbox.credential().get_token(fleet.sandbox.scope)
+    answer, starts, program = folder / "token.json", folder / "starts", folder / "az"
+    answer.touch(mode=0o600)
+    answer.write_text(json.dumps({"accessToken": found.token, "expires_on": found.expires_on}))
+    resource = fleet.sandbox.scope.removesuffix("/.default")
+    known = f'case "$* " in *" {resource} "*) exec cat {answer};; esac'
+    program.write_text(f'#!/bin/sh\necho "$*" >> {starts}\n{known}\nexit 1\n')
+    program.chmod(0o755)
+    return starts
+
+
+def test_a_command_starts_the_azure_cli_once_for_a_service(fleet: Fleet, kenya: str, tmp_path: Path) -> None:
+    starts = _az(fleet, tmp_path)
+    _work_as(fleet, "cli")
+    path = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    acted = _acted(fleet, "instance", "preview", kenya, environment=path)
+    assert acted == {fleet.sandbox.told[_APPLICATION]}
+    assert len(starts.read_text().splitlines()) == 1
 
 
 # --- by the cloud's clock; last, because it does not go back ---
