@@ -92,7 +92,8 @@ def pattern_rule(pattern: str, message: str, *, hint: str = "", code: str = "wro
 def check_instance_name(text: str) -> None:
     """Raise SpecError unless text may name an instance."""
     if fault := name_fault(text):
-        raise SpecError(f"the name {shorten(text)} {fault.message}", hint=fault.hint, code=fault.code)
+        named = f"the name {shorten(text)}" if text.strip() else f'the name "{shorten(text)}"'
+        raise SpecError(f"{named} {fault.message}", hint=fault.hint, code=fault.code)
 
 
 def name_fault(text: str) -> Fault | None:  # noqa: PLR0911 - one return per thing that can be wrong

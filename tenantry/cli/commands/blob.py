@@ -72,7 +72,7 @@ def read(
     """Write a blob to standard output, its bytes and nothing else.
 
     \b
-    Example: tenantry blob read lesotho attachments one.pdf --to one.pdf --reason "ticket 118"
+    Example: tenantry blob read lesotho uploads a.pdf --reason "ticket 118" >a.pdf
     """
 
     def work() -> Result:
@@ -96,7 +96,7 @@ def delete(
     """Delete a blob, and say until when Azure keeps it. Without --confirm it only shows that.
 
     \b
-    Example: tenantry blob delete lesotho attachments one.pdf --confirm lesotho --reason "ticket 118"
+    Example: tenantry blob delete lesotho uploads a.pdf --reason "ticket 118"
     """
 
     def work() -> Result:

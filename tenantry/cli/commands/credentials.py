@@ -47,7 +47,7 @@ def show(
     """Show one secret. Who was shown it and why goes to the journal.
 
     \b
-    Example: tenantry credentials show benin ADMIN_PASSWORD --reason "handover to the client"
+    Example: tenantry credentials show benin ADMIN_PASSWORD --reason "handover"
     """
     execute(
         "credentials show",
@@ -74,7 +74,7 @@ def set_secret(
     The workload gets it at the next deploy.
 
     \b
-    Example: tenantry credentials set benin SMS_TOKEN --file token.txt --expires 2027-06-30
+    Example: tenantry credentials set benin SMS_TOKEN --file token.txt
     """
     execute(
         "credentials set",

@@ -122,8 +122,8 @@ def faults(
     lose N               do what N requests ask, then drop the connection
     slow SECONDS         long-running operations last so long
     pace SCALE           writes take as long as on Azure, divided by this
-    limits SCALE         calls are limited as on Azure, times this; else as fast as time goes here
-    lag SECONDS          reads, roles and the directory are so far behind what was written
+    limits SCALE         Azure's limits of calls, times this
+    lag SECONDS          reads, roles and the directory are so far behind writes
     stuck TYPE           operations on this type do not end
     expire               tokens that were given so far end now
     capacity REGION      nothing new is made in this region
@@ -131,9 +131,9 @@ def faults(
     quota N              a region has no more than N cores of PostgreSQL
     disk SERVER PERCENT  the server's disk is so full
     policy TYPE          a policy forbids this type
-    disabled ID          this subscription is disabled: nothing is made or changed in it
-    code CODE TYPE       the next PUT (or method of --match) of this type is refused with this code
-    fail CODE TYPE       the next one is accepted, and its operation ends with this code
+    disabled ID          this subscription is disabled: nothing changes in it
+    code CODE TYPE       the next PUT (or --match) of this type is refused so
+    fail CODE TYPE       the next one is accepted, and its operation ends so
     list, clear          show what holds; end it
 
     \b
@@ -167,7 +167,7 @@ def dns(
     A name whose CNAME leads to a site is found on this machine.
 
     \b
-    Example: tenantry sandbox dns add kenya.example.org CNAME app-kenya.azurewebsites.net
+    Example: tenantry sandbox dns remove kenya.example.org CNAME
     """
 
     def work() -> Result:
@@ -198,7 +198,7 @@ def _counts(resources: Mapping[str, int]) -> str:
 
 
 def _one(data: Mapping[str, Any]) -> str:
-    names = ["running", "arm", "login", "ca_file", "subscription_id", "directory_id", "client_id"]
+    names = ["running", "arm", "login", "metadata", "ca_file", "subscription_id", "directory_id", "client_id"]
     more = [one for one in data["subscription_ids"] if one != data["subscription_id"]]
     files = (
         "client_secret_file",

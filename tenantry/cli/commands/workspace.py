@@ -32,7 +32,7 @@ def init(
     What is there already stays as it is.
 
     \b
-    Example: tenantry init --workspace fleet --organisation "Example Red Cross" --contact it@example.org
+    Example: tenantry init --workspace fleet --organisation "Example Red Cross"
     """
 
     def work() -> Result:

@@ -11,7 +11,7 @@ from tenantry.model.azure_sizes import portal_region
 from tenantry.model.residency import Residency, vault_copy
 from tenantry.targets.azure import backups
 
-__all__ = ["outside", "told"]
+__all__ = ["counted", "outside", "told"]
 
 _GLOBAL: Final = frozenset({"", "global"})
 _PORTAL: Final = "microsoft.web/staticsites"
@@ -46,9 +46,15 @@ def outside(
 
 def told(listed: Sequence[Mapping[str, Any]], props: AzureProps) -> str:
     """Return where everything lies, when nothing of it is outside."""
-    text = f"all of {len(listed)} resources lie in {', '.join(sorted(_wanted(props)))}"
+    lie = "lies" if len(listed) == 1 else "lie"
+    text = f"all of {counted(len(listed), 'resource')} {lie} in {', '.join(sorted(_wanted(props)))}"
     portals = {_place(one) for one in listed if one["type"].lower() == _PORTAL} - _wanted(props)
     return text + "".join(f", a portal's public files in {one}" for one in sorted(portals))
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with what is counted: 1 resource, 2 resources."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _of_resources(

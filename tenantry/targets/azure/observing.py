@@ -88,7 +88,7 @@ class _Look:
         theirs = foreign.resources(listed, self._props.tags["instance"])
         if theirs:
             return False, "ForeignResource", f"not the instance's: {', '.join(theirs)}"
-        return True, "Ready", f"{len(listed)} resources"
+        return True, "Ready", located.counted(len(listed), "resource")
 
     def database(self) -> Seen:
         """The server says that it is ready, and that its key can be used."""
@@ -129,7 +129,7 @@ class _Look:
         missing = [one for one in self._props.profile.containers if one not in there]
         if missing:
             return False, "ContainerMissing", f"not there: {', '.join(missing)}"
-        return True, "Available", f"{len(there)} containers"
+        return True, "Available", located.counted(len(there), "container")
 
     def cache(self) -> Seen:
         """The cache says that it runs."""

@@ -21,7 +21,7 @@ from tenantry.model.lifecycle import State
 from tenantry.model.profile import Service
 from tenantry.model.residency import AzurePlacement, Residency, StorageRedundancy
 from tenantry.model.status import Condition, Truth
-from tenantry.targets.azure import inventory, lent_roles, observing, probes
+from tenantry.targets.azure import inventory, lent_roles, located, observing, probes
 from tests.azure.recording import example_props
 from tests.journeys.sweep import spec_and_profile
 from tests.support.instances import recorded
@@ -377,6 +377,13 @@ def test_a_look_asks_nothing_twice_for_all_conditions(azure: _Azure, props: Azur
     for which in (azure.server, azure.account, azure.cache, azure.secrets, azure.keys, azure.site):
         assert which["id"] in azure.asked
     assert sorted(azure.asked) == sorted(set(azure.asked))
+
+
+def test_one_of_them_is_told_as_one(azure: _Azure, props: AzureProps) -> None:
+    assert located.counted(1, "resource") == "1 resource"
+    azure.containers.pop()
+    one = replace(props, profile=replace(props.profile, containers=("reports",)))
+    assert _look(azure, one)["StorageAvailable"].message == "1 container"
 
 
 def test_what_cannot_be_looked_at_is_unknown(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from tenantry.cli.app import app
 from tests.support.reference import documented_keys, undocumented
@@ -78,6 +79,14 @@ def test_the_data_has_the_documented_keys(ready: Run, workspace: Path, arguments
     name = " ".join(arguments[: 1 if arguments == ["doctor"] else 2])
     assert answer["status"] in ("ok", "no")
     assert undocumented(name, answer["data"]) == set()
+
+
+@pytest.mark.parametrize("name", ["", *sorted(COMMANDS)])
+def test_a_page_of_help_fits_into_80_columns(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    told = CliRunner().invoke(app, [*name.split(), "--help"])
+    assert told.exit_code == 0
+    assert [line for line in told.output.splitlines() if len(line) > 80] == []
 
 
 def test_init_answers_with_the_documented_keys(run: Run) -> None:

@@ -54,6 +54,12 @@ def test_a_bad_name_on_a_command_line_is_bad_input() -> None:
     assert caught.value.code == "name-path"
 
 
+@pytest.mark.parametrize(("name", "shown"), [("", '""'), ("  ", '"  "')])
+def test_a_name_that_is_not_seen_is_told_in_quotes(name: str, shown: str) -> None:
+    with pytest.raises(SpecError, match=f"the name {shown} must"):
+        formats.check_instance_name(name)
+
+
 def test_there_are_249_countries_of_two_letters() -> None:
     assert len(COUNTRIES) == 249
     assert all(re.fullmatch("[A-Z]{2}", country) for country in COUNTRIES)
