@@ -38,7 +38,7 @@ from typing import Any
 
 from tenantry import errorline, faults
 from tenantry.adapters.engine_events import Collector, HoldsData, ReadError
-from tenantry.adapters.engine_plan import judge, refusal
+from tenantry.adapters.engine_plan import as_lost, judge, refusal
 from tenantry.adapters.engine_process import Processes
 from tenantry.adapters.engine_state import EngineState, FindMade, LockHolder, Resource, process_is_dead
 from tenantry.adapters.engine_store import Store
@@ -47,6 +47,11 @@ from tenantry.model.status import Change, ChangeKind
 from tenantry.ports import Event, OnEvent
 
 __all__ = ["Engine", "UpResult"]
+
+
+def _judge(collector: Collector) -> None:
+    collector.wait_for_plan_of_gone()
+    judge(collector.planned)
 
 
 def _quiet(_event: Event) -> None:
@@ -343,7 +348,7 @@ class Engine:
             passphrase=passphrase,
             program=program,
             collector=collector,
-            check_plan=(lambda: judge(collector.planned)) if plan_first else None,
+            check_plan=(lambda: _judge(collector)) if plan_first else None,
         )
 
     def _check_free(self, stack: str) -> None:
@@ -379,19 +384,24 @@ class Engine:
         return ["--refresh"] if wanted and not self._state.half_made(stack) else ["--refresh=false"]
 
     def _look_around(self, stack: str, passphrase: str, on_event: OnEvent) -> tuple[Change, ...]:
-        """Look at all but what is half made, which the run that follows writes anew; return the drift."""
+        """Look at all but what is half made, which the run that follows writes anew; return the drift.
+
+        Raises:
+            RefusedError: something that held data is gone. The state goes on knowing it.
+        """
         half_made = self._state.half_made(stack)
         if not half_made:
             return ()
-        collector = self._collector(on_event)
         left_out = [f"--exclude={urn}" for urn in half_made]
-        self._run_program(
-            ["refresh", "--yes", "--skip-preview", *left_out],
-            stack=stack,
-            passphrase=passphrase,
-            collector=collector,
-        )
-        return collector.drift
+        found: tuple[Change, ...] = ()
+        for how in (["--preview-only"], ["--yes", "--skip-preview"]):
+            collector = self._collector(on_event)
+            self._run_program(
+                ["refresh", *how, *left_out], stack=stack, passphrase=passphrase, collector=collector
+            )
+            found = collector.drift
+            judge(as_lost(one) for one in found if one.kind is ChangeKind.DELETE)
+        return found
 
     def _run_program(
         self,

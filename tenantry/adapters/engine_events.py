@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tenantry import errorline
+from tenantry.adapters.engine_plan import as_lost
 from tenantry.errors import TenantryError
 from tenantry.model.status import Change, ChangeKind
 from tenantry.ports import Event, OnEvent
@@ -42,6 +44,7 @@ _DOING = {
 _PROTECTED = re.compile(
     r"""(?P<replace>unable to replace )?resource "(?P<urn>[^"]+)".* (because it is|marked for) protect"""
 )
+_EVENTS_SECONDS = 1.0  # that they may be behind
 _END_OF_PLAN = "preview failed"
 # How a provider refuses a create of what exists, as azure-native words it.
 _THERE = re.compile(r"cannot create already existing resource ['\"]?(/[^\s'\"]+)")
@@ -56,6 +59,11 @@ class _Seen:
     changes: dict[str, Change] = field(default_factory=dict)
     drift: dict[str, Change] = field(default_factory=dict)
     refreshing: set[str] = field(default_factory=set)
+
+    def gone(self) -> set[str]:
+        """Return the urns of what held data and was seen to be gone."""
+        found = self.drift.items()
+        return {urn for urn, one in found if one.kind is ChangeKind.DELETE and one.holds_data}
 
 
 class Collector:
@@ -90,9 +98,24 @@ class Collector:
 
     @property
     def planned(self) -> tuple[Change, ...]:
-        """The changes that a plan would make, in its order."""
+        """The changes that a plan would make, in its order; to make anew what held data is told as LOST."""
         with self._lock:
-            return tuple(self._planned.changes.values())
+            gone = self._planned.gone()
+            return tuple(
+                as_lost(change) if urn in gone else change for urn, change in self._planned.changes.items()
+            )
+
+    def wait_for_plan_of_gone(self) -> None:
+        """Wait until the events have told what is planned for everything that held data and is gone.
+
+        They come by another way than the program's end. What is not declared any more has no plan.
+        """
+        deadline = time.monotonic() + _EVENTS_SECONDS
+        while time.monotonic() < deadline:
+            with self._lock:
+                if self._planned.gone() <= self._planned.changes.keys():
+                    return
+            time.sleep(_EVENTS_SECONDS / 50)
 
     @property
     def applied(self) -> tuple[Change, ...]:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 
 from tenantry.errors import RefusedError
 from tenantry.model.status import Change, ChangeKind
 
-__all__ = ["judge", "refusal"]
+__all__ = ["as_lost", "judge", "refusal"]
 
-_LOST = "lost"  # as in tenantry.providers.base
+# As tenantry.providers.base tells it. Of what other providers made, a look sees that it is gone.
+_LOST = "lost"
 _ERASE_HINT = "erase the instance: tenantry erase run NAME --confirm NAME"
+
+
+def as_lost(change: Change) -> Change:
+    """Return what would be made of something that is gone, or was seen to be, as lost data is told."""
+    return dataclasses.replace(change, kind=ChangeKind.UPDATE, properties=(_LOST,))
 
 
 def judge(planned: Iterable[Change]) -> None:
@@ -34,7 +41,7 @@ def refusal(planned: Iterable[Change]) -> RefusedError | None:
     if lost:
         return RefusedError(
             f"the data of {' and of '.join(lost)} is lost; it is never made anew empty, and nothing was done",
-            hint=f"restore it from a backup, or {_ERASE_HINT}",
+            hint=f"bring it back, from a backup or from what the cloud keeps of it, or {_ERASE_HINT}",
             code="data-lost",
         )
     return None

@@ -2,7 +2,8 @@
 
 One gRPC server on the loopback interface per run. The engine calls ``Run`` once
 to plan and once to apply; between the two ``check_plan`` may refuse, so that a
-plan is judged whole before its first effect, in the one engine process.
+plan is judged whole before its first effect, in the one engine process. It is asked
+at the end of the first, too: the second begins with a look that the state keeps.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ class ProgramHost(language_pb2_grpc.LanguageRuntimeServicer, events_pb2_grpc.Eve
         Args:
             program: declares the resources; called once per phase.
             take: is handed each event as a line of JSON.
-            check_plan: called between plan and effects; what it raises stops the run.
+            check_plan: called when the program has planned, and again, when the plan is whole, before
+                its effects; what it raises stops the run.
         """
         self._program = program
         self._take = take
@@ -96,6 +98,8 @@ class ProgramHost(language_pb2_grpc.LanguageRuntimeServicer, events_pb2_grpc.Eve
             if not request.dryRun and self._check_plan is not None:
                 self._check_plan()
             contextvars.copy_context().run(self._run, request)
+            if request.dryRun and self._check_plan is not None:
+                self._check_plan()
         except (RunError, grpc.RpcError, _EngineGoneError):  # a resource failed; the engine has told of it
             return language_pb2.RunResponse(error="a resource failed", bail=True)
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread

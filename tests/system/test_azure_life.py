@@ -187,6 +187,31 @@ def test_what_was_changed_or_deleted_by_hand_is_drift_until_the_next_deploy(
     assert arm.get(rule, "2018-03-01") is not None, "it was made again"
 
 
+def test_a_server_that_was_deleted_by_hand_is_never_made_anew_empty_and_is_taken_when_it_was_revived(
+    fleet: Fleet, kenya: dict[str, Any]
+) -> None:
+    row = _register(fleet, "kenya", kenya["url"], name="lost")
+    arm, version = fleet.sandbox.arm(), "2025-08-01"
+    server = next(one for one, token in fleet.made("kenya").items() if token.endswith("postgresql:Server"))
+    was = arm.get(server, version) or {}
+    arm.delete(f"{server}/providers/Microsoft.Authorization/locks/tenantry-holds-data", _LOCKS)
+    arm.delete(server, version)
+    for _ in range(2):
+        problem = fleet.run("instance", "deploy", "kenya", "--reason", "a test", expect=77)["problems"][0]
+        assert (problem["code"], "Server" in problem["message"]) == ("data-lost", True)
+        assert arm.get(server, version) is None
+    kept = {"createMode": "ReviveDropped", "sourceServerResourceId": server}
+    same = {name: was["properties"][name] for name in ("dataEncryption", "network")}
+    body = {"location": was["location"], "identity": was["identity"], "tags": was["tags"]}
+    arm.put(server, version, {**body, "properties": {**kept, **same}})
+    fleet.run("instance", "deploy", "kenya", "--reason", "it was revived")
+    with _entered(fleet, "sh", "-c", _DUMP) as run:
+        dumped, told = run.communicate(timeout=120)
+    assert run.returncode == 0, told
+    assert row["id"] in dumped
+    assert fleet.run("instance", "preview", "kenya", "--exit-code")["data"]["changes"] == []
+
+
 def test_an_instance_does_not_move_to_another_region_by_a_deploy(fleet: Fleet, kenya: dict[str, Any]) -> None:
     assert kenya["health"] == "healthy"
     spec = fleet.workspace / "instances" / "kenya.yaml"

@@ -64,7 +64,12 @@ class Database(pulumi.ComponentResource):
             ),
             data_encryption=_encryption(identities, credentials),
             tags=props.all_tags,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=credentials.key_is_usable),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=credentials.key_is_usable,
+                # Azure chooses it, and changes it when the standby takes over or the server is revived.
+                ignore_changes=["availabilityZone", "highAvailability.standbyAvailabilityZone"],
+            ),
         )
         self.database = dbforpostgresql.Database(
             "app-database",

@@ -43,6 +43,8 @@ Issue = Callable[[list[str]], tuple[bytes, bytes]]  # names → certificate and 
 
 _KEPT = timedelta(days=5)
 _NOTES, _PASSWORDS, _DROPPED = "postgres/server/", "postgres/password/", "postgres/dropped/"
+# What a revived server has of the dropped one, beside its size and databases.
+_REVIVED = ("administratorLogin", "version", "storage", "authConfig")
 _TICKS_BEFORE_1970 = 621_355_968_000_000_000
 _log = logging.getLogger(__name__)
 
@@ -98,7 +100,8 @@ class FlexibleServers(Kind):
             )
         if note is None:
             note = self._take_over(cloud, new) if revives else self._begin(cloud, new)
-        for name in ("createMode", "pointInTimeUTC"):
+        # The source is told of a replica only.
+        for name in ("createMode", "pointInTimeUTC", "sourceServerResourceId"):
             new.properties.pop(name, None)
         cluster = self.cluster(cloud, note)
         password = cloud.recall(_PASSWORDS).get(_PASSWORDS + tidy(new.id), {}).get("verifier", "")
@@ -144,6 +147,10 @@ class FlexibleServers(Kind):
             "id": resource.id,
             "location": resource.location,
             "properties": resource.properties,
+            "sku": resource.body.get("sku"),
+            "databases": {
+                one.name: one.properties for one in cloud.children(resource.id, f"{self.type}/databases")
+            },
             "until": iso(cloud.now() + _KEPT),
         }
         cloud.remember(_DROPPED + note["folder"], dropped)
@@ -288,7 +295,10 @@ class FlexibleServers(Kind):
         self._note(cloud, new.id, note)
         cloud.remember(key, None)
         was = dropped["properties"]
-        new.properties.update({name: was[name] for name in ("administratorLogin", "version") if name in was})
+        new.properties.update({name: was[name] for name in _REVIVED if name in was})
+        new.body.setdefault("sku", dropped["sku"])
+        for name, properties in dropped["databases"].items():
+            self._child(cloud, new.id, "databases", name, properties)
         return note
 
     def _dropped(self, cloud: Cloud, new: Resource) -> tuple[str, dict[str, Any]]:

@@ -142,13 +142,30 @@ def test_a_plan_that_would_destroy_data_is_refused_in_our_words(made: Made) -> N
     assert made.manager.deleted == []
 
 
-def test_what_was_deleted_by_hand_is_seen_and_made_anew(made: Made) -> None:
+def test_what_held_data_and_was_deleted_by_hand_is_seen_and_never_made_anew(made: Made) -> None:
+    """A new account of its name would end what Azure can bring back of the old one."""
     (gone,) = [
         path for path in made.manager.bodies if "/workspaces/" in path and path.count("/providers/") == 1
     ]
+    body = made.manager.bodies.pop(gone)
+    for _ in range(2):  # what a refused run saw is not forgotten
+        (drift,) = made.engine.drift("one", passphrase=PASSPHRASE)
+        assert (drift.type, str(drift.kind)) == ("azure-native:operationalinsights:Workspace", "delete")
+        planned = made.engine.preview("one", azure_program(made.props), passphrase=PASSPHRASE)
+        assert [(one.name, str(one.kind)) for one in planned if "lost" in one.properties] == [
+            (drift.name, "update")
+        ]
+        with pytest.raises(RefusedError, match=f"the data of Workspace {drift.name} is lost") as refused:
+            made.engine.up("one", azure_program(made.props), passphrase=PASSPHRASE)
+        assert refused.value.code == "data-lost"
+        assert gone not in made.manager.bodies
+    made.manager.bodies[gone] = body  # it was recovered
+    changes = made.engine.up("one", azure_program(made.props), passphrase=PASSPHRASE).changes
+    assert [str(change.kind) for change in changes if change.name == drift.name] == ["same"]
+
+
+def test_what_holds_no_data_and_was_deleted_by_hand_is_made_anew(made: Made) -> None:
+    gone = next(path for path in made.manager.bodies if "/actionGroups/" in path)
     made.manager.bodies.pop(gone)
-    (drift,) = made.engine.drift("one", passphrase=PASSPHRASE)
-    assert (drift.type, str(drift.kind)) == ("azure-native:operationalinsights:Workspace", "delete")
     made.engine.up("one", azure_program(made.props), passphrase=PASSPHRASE)
     assert gone in made.manager.bodies
-    assert "azure-native:operationalinsights:Workspace" in made.protected()

@@ -13,7 +13,7 @@ import pytest
 
 from tenantry.adapters import tools
 from tenantry.adapters.engine import Engine
-from tenantry.errors import FailedError, TenantryError
+from tenantry.errors import FailedError, RefusedError, TenantryError
 from tenantry.model.status import ChangeKind
 from tenantry.sandbox.native.azure import Azure
 from tenantry.sandbox.native.provider import serve
@@ -87,25 +87,29 @@ def _program(sku: str = "Standard_ZRS", location: str = "westeurope") -> Callabl
         from pulumi_azure_native import resources, storage
 
         group = resources.ResourceGroup("group", resource_group_name="rg", location=location)
-        account = storage.StorageAccount(
-            "account",
-            resource_group_name=group.name,
-            account_name="stone",
-            location=location,
-            kind=storage.Kind.STORAGE_V2,
-            sku=storage.SkuArgs(name=sku),
-            network_rule_set=storage.NetworkRuleSetArgs(default_action=storage.DefaultAction.DENY),
-            identity=storage.IdentityArgs(
-                type="UserAssigned", user_assigned_identities=["/subscriptions/s/x"]
-            ),
-            tags={"client": "kenya"},
-        )
+        account = _account(group.name, sku, location)
         keys = storage.list_storage_account_keys_output(
             account_name=account.name, resource_group_name=group.name
         )
         pulumi.export("key", pulumi.Output.secret(keys.keys[0].value))
 
     return declare
+
+
+def _account(group: pulumi.Input[str], sku: str = "Standard_ZRS", location: str = "westeurope") -> Any:
+    from pulumi_azure_native import storage
+
+    return storage.StorageAccount(
+        "account",
+        resource_group_name=group,
+        account_name="stone",
+        location=location,
+        kind=storage.Kind.STORAGE_V2,
+        sku=storage.SkuArgs(name=sku),
+        network_rule_set=storage.NetworkRuleSetArgs(default_action=storage.DefaultAction.DENY),
+        identity=storage.IdentityArgs(type="UserAssigned", user_assigned_identities=["/subscriptions/s/x"]),
+        tags={"client": "kenya"},
+    )
 
 
 def _with_server() -> None:
@@ -188,6 +192,25 @@ def test_the_rest_is_looked_at_while_something_half_made_waits(world: World) -> 
     world.manager.fails.clear()
     assert world.up(_program()) == {"group": ChangeKind.CREATE, "account": ChangeKind.UPDATE}
     assert set(world.up(_program()).values()) == {ChangeKind.SAME}
+
+
+def test_data_that_is_lost_is_not_forgotten_while_something_half_made_waits(world: World) -> None:
+    def program() -> None:
+        _with_server()
+        _account("rg")
+
+    world.up(_with_server)
+    world.manager.fails.add(_ACCOUNT)
+    with pytest.raises(TenantryError, match="it broke in the middle"):
+        world.up(program)
+    world.manager.fails.clear()
+    server = world.manager.bodies.pop(_SERVER)
+    for _ in range(2):
+        with pytest.raises(RefusedError, match="the data of Server server is lost"):
+            world.up(program)
+        assert _SERVER not in world.manager.bodies
+    world.manager.bodies[_SERVER] = server
+    assert world.up(program)["server"] is ChangeKind.SAME
 
 
 def test_what_a_create_made_that_was_never_heard_of_is_taken_over_and_written_anew(world: World) -> None:
