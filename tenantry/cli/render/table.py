@@ -1,7 +1,7 @@
 """Plain tables and lists that fit the terminal. No colour: the words say it.
 
-What is one word, an id or a URL, is never shortened: the next command wants it whole. Nothing is where
-nobody looks: in a pipe or a file, unless COLUMNS says how wide that is.
+Nothing is shortened: the next command wants an id or a URL whole. A text goes on in the next line, but not
+where nobody looks: in a pipe or a file, unless COLUMNS says how wide that is.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any
 
 __all__ = ["REHEARSAL", "cell", "details", "table"]
@@ -20,8 +21,8 @@ REHEARSAL = "REHEARSAL: on this machine, in no real cloud"
 
 _GAP = 2
 _STDOUT = 1  # the file's number; Python has no object for one that is closed
-_NARROWEST = 8  # characters that a column keeps at least
-_NARROWEST_LAST = 24  # of the last one, whose text goes on in the next line
+_NARROWEST = 8  # characters that a column with texts keeps at least; the last one:
+_NARROWEST_LAST = 24
 
 
 def cell(value: Any) -> str:
@@ -38,7 +39,7 @@ def cell(value: Any) -> str:
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, empty: str = "nothing") -> str:
-    """Return rows as aligned columns; texts are shortened, in the last column broken, to fit the terminal."""
+    """Return rows as aligned columns; texts are broken into lines to fit the terminal."""
     if not rows:
         return empty
     grid = [[column.replace("_", " ").upper() for column in columns]]
@@ -65,7 +66,10 @@ def _fit(grid: Sequence[Sequence[str]]) -> list[int]:
     columns = list(zip(*grid, strict=True))
     widths = [max(map(len, column)) for column in columns]
     texts = [i for i, (_, *cells) in enumerate(columns) if any(" " in one for one in cells)]
-    least = {i: _NARROWEST_LAST if i == len(widths) - 1 else _NARROWEST for i in texts}
+    least = {i: max(_NARROWEST, *(len(word) for one in columns[i] for word in one.split())) for i in texts}
+    last = len(widths) - 1
+    if last in least and widths[last] > _NARROWEST_LAST:
+        least[last] = _NARROWEST_LAST  # nothing stands beside it: a longer word may stick out
     over = sum(widths) + _GAP * (len(widths) - 1) - _room()
     while over > 0 and (giving := [i for i in texts if widths[i] > least[i]]):
         widths[max(giving, key=lambda i: widths[i])] -= 1
@@ -74,13 +78,14 @@ def _fit(grid: Sequence[Sequence[str]]) -> list[int]:
 
 
 def _lines(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
-    *first, last = cells
-    shortened = [
-        text if len(text) <= width else text[: width - 1] + "…"
-        for text, width in zip(first, widths, strict=False)
+    parts = [_broken(text, width) for text, width in zip(cells, widths, strict=True)]
+    return [
+        "".join(f"{part:<{width + _GAP}}" for part, width in zip(line, widths, strict=True)).rstrip()
+        for line in zip_longest(*parts, fillvalue="")
     ]
-    head = "".join(f"{text:<{width + _GAP}}" for text, width in zip(shortened, widths, strict=False))
-    if len(last) <= widths[-1]:
-        return [(head + last).rstrip()]
-    started, *further = textwrap.wrap(last, widths[-1], break_long_words=False, break_on_hyphens=False)
-    return [head + started, *(" " * len(head) + text for text in further)]
+
+
+def _broken(text: str, width: int) -> list[str]:
+    if len(text) <= width:
+        return [text]
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
