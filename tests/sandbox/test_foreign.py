@@ -54,5 +54,5 @@ def test_what_somebody_else_put_into_an_instances_resources_is_told_and_nothing_
     _put(
         arm, zone, "privatedns:VirtualNetworkLink", f"virtualNetworkLinks/{_NAMES.network}", **linked, **_OURS
     )
-    found = foreign.obstacles(arm, group, "tnabc", names=_NAMES, containers=None)
+    found = foreign.obstacles(arm, group, "tnabc", names=_NAMES)
     assert sorted(found) == [f"{vault}/secrets/somebodys", f"{net}/subnets/somebodys"]

@@ -1,11 +1,10 @@
 """What lies in an instance's group and is not its own: an erasure would take it along, or be kept from it.
 
 Resources have the instance's tag, and so have keys, secrets and links of DNS zones. A database and
-a subnet have none: they are known by the name that they have in every instance, and a container
-by the names that the profile had, which are recorded before any is made. So what a killed deploy
-made is the instance's own as well.
-Not judged is what only sets how a resource of the instance's own works and holds nothing, such as
-a setting that sends logs, or a host name.
+a subnet have none: they are known by the name that they have in every instance. So what a killed
+deploy made is the instance's own as well.
+Not judged are containers of blobs, which the workload may make itself, and what only sets how a
+resource of the instance's own works and holds nothing, such as a setting that sends logs, or a host name.
 """
 
 from __future__ import annotations
@@ -29,22 +28,19 @@ _ROWS: Final = {name.lower(): row for name, row in ASSET_TYPES.items()}
 _INTERFACES: Final = "microsoft.network/networkinterfaces"
 # Azure makes these by itself for resources of ours, without our tags.
 _MADE_BY_AZURE: Final = frozenset({"microsoft.alertsmanagement/smartdetectoralertrules"})
-_DATABASE, _SUBNET, _CONTAINER, _KEY, _SECRET, _LINK = (
+_DATABASE, _SUBNET, _KEY, _SECRET, _LINK = (
     TYPES[f"azure-native:{token}"].arm_type
     for token in (
-        *("dbforpostgresql:Database", "network:Subnet", "storage:BlobContainer"),
+        *("dbforpostgresql:Database", "network:Subnet"),
         *("keyvault:Key", "keyvault:Secret", "privatedns:VirtualNetworkLink"),
     )
 )
 _TAGGED: Final = frozenset({_KEY, _SECRET, _LINK})
-_PARTS: Final = frozenset({_DATABASE, _SUBNET, _CONTAINER}) | _TAGGED
+_PARTS: Final = frozenset({_DATABASE, _SUBNET}) | _TAGGED
 _DATABASES_OF_AZURE: Final = frozenset({"azure_maintenance", "azure_sys", "postgres"})
-_CONTAINER_OF_AZURE: Final = "$"  # what its name begins with: $logs, $web
 
 
-def obstacles(
-    arm: Arm, group: str, opaque: str, *, names: AzureNames, containers: Collection[str] | None
-) -> Mapping[str, Problem]:
+def obstacles(arm: Arm, group: str, opaque: str, *, names: AzureNames) -> Mapping[str, Problem]:
     """Return why an instance's group cannot be deleted, by the ids of what is not the instance's.
 
     Args:
@@ -52,14 +48,13 @@ def obstacles(
         group: the group's id.
         opaque: the instance, as its tag has it.
         names: of what the instance consists of.
-        containers: the names of its own; None: nobody recorded them, and all count as its own.
     """
     if arm.get(group, _GROUP.version) is None:
         return {}
     listed = inventory.resources(arm, group)
     theirs = [*resources(listed, opaque), *_lone_interfaces(arm, listed, opaque)]
     within = [one for one in listed if one["id"] not in theirs]  # what lies in somebody else's goes with it
-    theirs = [*theirs, *parts(arm, group, within, opaque, names=names, containers=containers)]
+    theirs = [*theirs, *parts(arm, group, within, opaque, names=names)]
     found = {one: _not_its_own(one, group) for one in theirs}
     return {**found, **locks.others(locks.at_and_below(arm, group), group)}
 
@@ -81,22 +76,17 @@ def parts(
     opaque: str,
     *,
     names: AzureNames,
-    containers: Collection[str] | None,
 ) -> Sequence[str]:
     """Return the ids of what lies in resources of an instance and is not its own."""
-    own: dict[str, Collection[str] | None] = {
+    own: dict[str, Collection[str]] = {
         _DATABASE: {names.database, *_DATABASES_OF_AZURE},
         _SUBNET: {names.app_subnet, names.endpoints_subnet},
-        _CONTAINER: containers,
     }
 
     def is_own(type_: str, one: Mapping[str, Any]) -> bool:
         if type_ in _TAGGED:
             return _is_tagged(one, opaque)
-        known, name = own[type_], str(one["id"]).rpartition("/")[2]
-        return (
-            known is None or name in known or (type_ == _CONTAINER and name.startswith(_CONTAINER_OF_AZURE))
-        )
+        return str(one["id"]).rpartition("/")[2] in own[type_]
 
     every = inventory.entries(arm, group, listed, types=_PARTS)
     return [one["id"] for type_, one in every if not is_own(type_, one)]

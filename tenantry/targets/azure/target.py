@@ -341,7 +341,6 @@ class AzureTarget:
             group,
             instance.opaque,
             names=self.names(instance),
-            containers=values.containers_of(instance),
         )
 
     def erase_steps(self, instance: Instance) -> Sequence[erasure.Step]:
@@ -539,12 +538,10 @@ class AzureTarget:
         self.apply(wanted, lease, on_event)
 
     def _placed(self, request: Request) -> Request:
-        """Return the request with the place of the engine's state and the containers, recorded before use."""
+        """Return the request with the place of the engine's state, recorded before it is used."""
         instance, place = request.instance, self.engines.place
         self.engines.refuse_elsewhere([instance])
-        instance = self._with_fact(instance, engines.FACT, place)
-        containers = values.with_containers(instance, request.profile)
-        return dataclasses.replace(request, instance=self._with_fact(instance, values.CONTAINERS, containers))
+        return dataclasses.replace(request, instance=self._with_fact(instance, engines.FACT, place))
 
     @contextmanager
     def _engine(self, instance: Instance) -> Iterator[Engine]:

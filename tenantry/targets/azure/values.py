@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Final
 
@@ -31,7 +30,6 @@ from tenantry.targets.generated import new_password, variable_makers
 __all__ = [
     "ADMINISTRATOR",
     "ADMINISTRATOR_PASSWORD",
-    "CONTAINERS",
     "DEPLOY_PASSWORD",
     "OPERATION",
     "REGION",
@@ -40,14 +38,12 @@ __all__ = [
     "VERSION",
     "azure_props",
     "check_cache",
-    "containers_of",
     "ensure_secrets",
     "is_made",
     "made_up_secrets",
     "names_of",
     "region_of",
     "tags_of",
-    "with_containers",
 ]
 
 ADMINISTRATOR_PASSWORD: Final = "database.administrator.password"  # noqa: S105 - names of secrets
@@ -59,7 +55,6 @@ SUFFIX: Final = "azure_suffix"
 OPERATION: Final = "azure_operation"  # that created it
 REGION: Final = "azure_region"
 SUBSCRIPTION: Final = "subscription"  # told to people, too
-CONTAINERS: Final = "azure_containers"  # of blobs; grows when the profile has more
 VERSION: Final = "azure_postgresql"
 
 
@@ -91,17 +86,6 @@ def names_of(instance: Instance, region: str) -> AzureNames:
             code="not-made",
         )
     return AzureNames.of(client_code(instance.name), region_code(region), instance.facts[SUFFIX])
-
-
-def containers_of(instance: Instance) -> frozenset[str] | None:
-    """Return the names of all containers that a deploy ever was to make; None: not recorded."""
-    told = instance.facts.get(CONTAINERS)
-    return None if told is None else frozenset(json.loads(told))
-
-
-def with_containers(instance: Instance, profile: Profile) -> str:
-    """Return what is to be recorded of them before a deploy makes those of a profile."""
-    return json.dumps(sorted({*(containers_of(instance) or ()), *profile.containers}))
 
 
 def tags_of(instance: Instance) -> dict[str, str]:

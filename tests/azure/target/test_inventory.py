@@ -93,9 +93,9 @@ def test_nothing_is_in_the_way_where_there_is_no_group() -> None:
     assert _in_the_way(azure) == {}
 
 
-def _in_the_way(azure: _Azure, containers: set[str] | None = None) -> Mapping[str, Problem]:
+def _in_the_way(azure: _Azure) -> Mapping[str, Problem]:
     arm: Any = azure
-    return foreign.obstacles(arm, _GROUP, "tnabc", names=_NAMES, containers=containers)
+    return foreign.obstacles(arm, _GROUP, "tnabc", names=_NAMES)
 
 
 _OURS: dict[str, Any] = {"instance": "tnabc", "client": "kenya"}
@@ -136,13 +136,11 @@ def test_what_somebody_put_into_a_vault_is_in_the_way_and_what_has_the_tag_is_no
     assert list(_in_the_way(azure)) == [theirs]
 
 
-def test_a_container_is_the_instances_if_its_name_was_recorded_or_none_was_or_it_is_azures() -> None:
+def test_a_container_that_the_workload_may_have_made_is_not_in_the_way() -> None:
     azure = _Azure()
-    path = "blobServices/default/containers"
-    made = {"uploads": None, "$logs": None, "theirs": None}
-    *_, theirs = _with_parts(azure, "Microsoft.Storage/storageAccounts", path, **made)
-    assert list(_in_the_way(azure, {"uploads", "planned"})) == [theirs]
-    assert _in_the_way(azure, None) == {}
+    made: dict[str, Any] = {"uploads": None, "$logs": None, "of-the-workload": None}
+    _with_parts(azure, "Microsoft.Storage/storageAccounts", "blobServices/default/containers", **made)
+    assert _in_the_way(azure) == {}
 
 
 def test_what_lies_in_somebody_elses_resource_is_told_once() -> None:
