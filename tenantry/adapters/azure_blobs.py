@@ -6,12 +6,13 @@ Names of blobs may be personal data, so no error here has one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tenantry.adapters import azure_storage
 from tenantry.adapters.azure_answers import first_line, storage_code
 from tenantry.errors import FailedError, RefusedError, TenantryError, UnavailableError
 from tenantry.model.status import StoredBlob
@@ -92,21 +93,11 @@ class AccountBlobs:
         return BlobServiceClient(
             f"https://{self._account}.{self._suffix}",
             self._credential,
-            retry_total=4,
-            initial_backoff=1,  # seconds; Azure's client begins with 15
-            connection_verify=True if self._ca_file is None else str(self._ca_file),
-            use_env_settings=self._ca_file is None,
+            **azure_storage.options(self._ca_file),
         )
 
-    @contextmanager
-    def _told(self, container: str) -> Iterator[None]:
-        """Tell Azure's refusals, and files of the credential that are gone, as errors of ours."""
-        from azure.core.exceptions import AzureError
-
-        try:
-            yield
-        except (AzureError, OSError) as error:
-            raise self._error(error, container) from None
+    def _told(self, container: str) -> AbstractContextManager[None]:
+        return azure_storage.told(lambda error: self._error(error, container))
 
     def _error(self, error: Exception, container: str) -> TenantryError:
         code = storage_code(error)

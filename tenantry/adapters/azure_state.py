@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from tenantry.adapters import azure_storage
 from tenantry.adapters.azure_answers import first_line, storage_code
 from tenantry.errors import RefusedError, TenantryError, UnavailableError
 
@@ -175,21 +176,11 @@ class BlobStore:
             f"https://{self._account}.{self._suffix}",
             self._container,
             self._credential,
-            retry_total=4,
-            initial_backoff=1,  # seconds; Azure's client begins with 15
-            connection_verify=True if self._ca_file is None else str(self._ca_file),
-            use_env_settings=self._ca_file is None,
+            **azure_storage.options(self._ca_file),
         )
 
-    @contextmanager
-    def _told(self, name: str) -> Iterator[None]:
-        """Tell Azure's refusals, and files of the credential that are gone, as errors of ours."""
-        from azure.core.exceptions import AzureError
-
-        try:
-            yield
-        except (AzureError, OSError) as error:
-            raise self._error(error, name) from None
+    def _told(self, name: str) -> AbstractContextManager[None]:
+        return azure_storage.told(lambda error: self._error(error, name))
 
     def _error(self, error: Exception, name: str) -> TenantryError:
         code = storage_code(error)

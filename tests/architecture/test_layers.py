@@ -14,7 +14,7 @@ _ROOT = Path(__file__).parents[2]
 _PACKAGE = _ROOT / "tenantry"
 
 # For each layer, the layers that it may import. Its own and the basis always may be imported.
-_BASIS = frozenset({"errors", "errorline", "faults", "loopback"})
+_BASIS = frozenset({"errors", "errorline", "faults", "loopback", "loopback_http"})
 _MAY_IMPORT: dict[str, frozenset[str]] = {
     **{name: frozenset() for name in _BASIS},
     "model": frozenset(),

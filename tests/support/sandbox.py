@@ -136,8 +136,8 @@ def running_sandbox(workspace: Path) -> Iterator[Sandbox]:
     if not (workspace / "tenantry.yaml").exists():
         workspace.mkdir(parents=True, exist_ok=True)
         run(workspace, "init")
-    run(workspace, "sandbox", "start")
     try:
+        run(workspace, "sandbox", "start")  # one that does not start has left something, too
         told = json.loads((workspace / ".tenantry" / "sandbox" / "endpoints.json").read_text())
         yield Sandbox(workspace=workspace, told=told)
     finally:
