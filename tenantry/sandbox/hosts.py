@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,16 +36,30 @@ class HostsFile:
         if not self.writable:
             return
         with self._locked():
-            # The file is often bind-mounted: renaming over it would fail, so it is written in place.
             text = self._file.read_text(encoding="utf-8")
             kept = [line for line in text.splitlines() if not line.rstrip().endswith(self._mark)]
             ours = [f"{address}\t{name}\t{self._mark}" for name, address in names.items()]
             new = "\n".join([*kept, *ours]) + "\n"
             if new == text:
                 return
-            with self._file.open("r+", encoding="utf-8") as opened:
-                opened.write(new)
-                opened.truncate()
+            try:
+                self._put_in_place(new)
+            except OSError:  # it is often bind-mounted in a container, and cannot be renamed over
+                with self._file.open("r+", encoding="utf-8") as opened:
+                    opened.write(new)
+                    opened.truncate()
+
+    def _put_in_place(self, text: str) -> None:
+        """Put a new file in the place of the old one: who reads meanwhile finds each name in either."""
+        was = self._file.stat()
+        made = self._file.with_name(f".{self._file.name}.tenantry")
+        try:
+            made.write_text(text, encoding="utf-8")
+            os.chown(made, was.st_uid, was.st_gid)
+            made.chmod(stat.S_IMODE(was.st_mode))
+            made.replace(self._file)
+        finally:
+            made.unlink(missing_ok=True)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
