@@ -26,6 +26,8 @@ _REMEDIES: Final[dict[str, str]] = {
     "70021": "issuer, subject and audience must be those that the application trusts, to the letter: "
     "az ad app federated-credential list --id CLIENT_ID",
 }
+# As MSAL says it, whatever the login answered: that it is busy, or that it knows no such directory.
+_OF_DISCOVERY: Final = re.compile(r"authority configuration", re.IGNORECASE)
 _OF_THE_CLI: Final = re.compile(r"Azure CLI|\baz login\b")
 _OF_THE_MACHINE: Final = re.compile(r"managed ?identity", re.IGNORECASE)
 
@@ -51,6 +53,8 @@ def _remedy(error: Exception) -> str:
     text = str(error)
     if (number := re.search(r"AADSTS(\d+)", text)) is not None:
         return next((hint for begin, hint in _REMEDIES.items() if number[1].startswith(begin)), _GENERAL)
+    if _OF_DISCOVERY.search(text):
+        return "the login may be busy: run the same command again; if that stays so, see azure.directory"
     if _OF_THE_CLI.search(text):
         return "log in as whoever is to work: az login --tenant DIRECTORY, or name another azure.credential"
     if _OF_THE_MACHINE.search(text):

@@ -110,6 +110,7 @@ def test_a_machine_without_an_identity_is_told_as_the_credentials() -> None:
         ("AADSTS700024: Client assertion is not within its valid time range", "written anew"),
         ("AADSTS7002138: No matching federated identity record found", "to the letter"),
         ("AADSTS99999: something new", "the block azure"),
+        ("Unable to get authority configuration for https://login/x.", "the login may be busy"),
     ],
 )
 def test_a_refusal_is_told_with_what_to_do_about_it(text: str, hint: str) -> None:
