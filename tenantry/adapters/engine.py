@@ -49,9 +49,10 @@ from tenantry.ports import Event, OnEvent
 __all__ = ["Engine", "UpResult"]
 
 
-def _judge(collector: Collector) -> None:
+def _judge(collector: Collector, *, whole: bool) -> None:
+    """Judge a plan; one that is not whole yet by what is lost alone: deletions are planned last."""
     collector.wait_for_plan_of_gone()
-    judge(collector.planned)
+    judge(collector.planned if whole else collector.lost)
 
 
 def _quiet(_event: Event) -> None:
@@ -348,7 +349,7 @@ class Engine:
             passphrase=passphrase,
             program=program,
             collector=collector,
-            check_plan=(lambda: _judge(collector)) if plan_first else None,
+            check_plan=(lambda whole: _judge(collector, whole=whole)) if plan_first else None,
         )
 
     def _check_free(self, stack: str) -> None:
@@ -411,7 +412,7 @@ class Engine:
         passphrase: str,
         collector: Collector,
         program: Callable[[], None] | None = None,
-        check_plan: Callable[[], None] | None = None,
+        check_plan: Callable[[bool], None] | None = None,
     ) -> None:
         """Run an operation with its events, and a program if it needs one; raise what went wrong."""
         from tenantry.adapters.engine_program import ProgramHost, serve_program  # pulumi is slow to import

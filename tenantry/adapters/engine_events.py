@@ -105,6 +105,13 @@ class Collector:
                 as_lost(change) if urn in gone else change for urn, change in self._planned.changes.items()
             )
 
+    @property
+    def lost(self) -> tuple[Change, ...]:
+        """What a plan would make anew although it held data."""
+        with self._lock:
+            gone = self._planned.gone()
+            return tuple(as_lost(one) for urn, one in self._planned.changes.items() if urn in gone)
+
     def wait_for_plan_of_gone(self) -> None:
         """Wait until the events have told what is planned for everything that held data and is gone.
 

@@ -48,15 +48,15 @@ class ProgramHost(language_pb2_grpc.LanguageRuntimeServicer, events_pb2_grpc.Eve
         program: Program,
         *,
         take: Callable[[str], None],
-        check_plan: Callable[[], None] | None = None,
+        check_plan: Callable[[bool], None] | None = None,
     ) -> None:
         """Make a host.
 
         Args:
             program: declares the resources; called once per phase.
             take: is handed each event as a line of JSON.
-            check_plan: called when the program has planned, and again, when the plan is whole, before
-                its effects; what it raises stops the run.
+            check_plan: called when the program has planned, and again before the effects, and told whether
+                the plan is whole; what it raises stops the run.
         """
         self._program = program
         self._take = take
@@ -96,10 +96,10 @@ class ProgramHost(language_pb2_grpc.LanguageRuntimeServicer, events_pb2_grpc.Eve
         self._admit(context)
         try:
             if not request.dryRun and self._check_plan is not None:
-                self._check_plan()
+                self._check_plan(True)
             contextvars.copy_context().run(self._run, request)
             if request.dryRun and self._check_plan is not None:
-                self._check_plan()
+                self._check_plan(False)
         except (RunError, grpc.RpcError, _EngineGoneError):  # a resource failed; the engine has told of it
             return language_pb2.RunResponse(error="a resource failed", bail=True)
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread

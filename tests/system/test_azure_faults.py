@@ -180,7 +180,8 @@ def test_a_principal_that_lacks_rights_is_told_the_roles_before_anything_is_made
     arm = fleet.sandbox.arm()
     around = f"{fleet.sandbox.subscription}/providers/Microsoft.Authorization"
     listed = arm.list(f"{around}/roleAssignments", _ROLES)
-    (owner,) = [one for one in listed if one["properties"]["scope"] == fleet.sandbox.subscription]
+    mine = {"scope": fleet.sandbox.subscription, "principalId": fleet.sandbox.told["object_id"]}
+    (owner,) = [one for one in listed if mine.items() <= one["properties"].items()]
     contributor = f"{around}/roleDefinitions/b24988ac-6180-42a0-ab88-20f7382dd24c"
     body = {"properties": {**_same(owner), "roleDefinitionId": contributor}}
     other = arm.put(f"{around}/roleAssignments/{uuid.uuid4()}", _ROLES, body)
