@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import fcntl
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 __all__ = ["HostsFile"]
 
+_MARK = "# tenantry-sandbox "
+_ROOM = "# tenantry-room "  # what a line begins with whose sandbox is gone, as long as it was
 _LOCK = Path("/run/lock/tenantry-hosts.lock")
 
 
@@ -22,7 +23,7 @@ class HostsFile:
     """The lines of one sandbox."""
 
     def __init__(self, identity: str, *, file: Path = Path("/etc/hosts"), lock: Path = _LOCK) -> None:
-        self._mark = f"# tenantry-sandbox {identity}"
+        self._mark = f"{_MARK}{identity}"
         self._file = file
         self._lock = lock
 
@@ -37,29 +38,25 @@ class HostsFile:
             return
         with self._locked():
             text = self._file.read_text(encoding="utf-8")
-            kept = [line for line in text.splitlines() if not line.rstrip().endswith(self._mark)]
-            ours = [f"{address}\t{name}\t{self._mark}" for name, address in names.items()]
-            new = "\n".join([*kept, *ours]) + "\n"
+            new = self._changed(text, [f"{address}\t{name}\t{self._mark}" for name, address in names.items()])
             if new == text:
                 return
-            try:
-                self._put_in_place(new)
-            except OSError:  # it is often bind-mounted in a container, and cannot be renamed over
-                with self._file.open("r+", encoding="utf-8") as opened:
-                    opened.write(new)
-                    opened.truncate()
+            # In its place, not a new file: as a mount point somewhere else it would come loose there.
+            with self._file.open("r+", encoding="utf-8") as opened:
+                opened.write(new)
+                opened.truncate()
 
-    def _put_in_place(self, text: str) -> None:
-        """Put a new file in the place of the old one: who reads meanwhile finds each name in either."""
-        was = self._file.stat()
-        made = self._file.with_name(f".{self._file.name}.tenantry")
-        try:
-            made.write_text(text, encoding="utf-8")
-            os.chown(made, was.st_uid, was.st_gid)
-            made.chmod(stat.S_IMODE(was.st_mode))
-            made.replace(self._file)
-        finally:
-            made.unlink(missing_ok=True)
+    def _changed(self, text: str, ours: list[str]) -> str:
+        """Return the text with our lines, no other sandbox's line moved: who reads meanwhile finds each."""
+        lines = [_room(one) if one.rstrip().endswith(self._mark) else one for one in text.splitlines()]
+        if not any(_MARK in line for line in lines):
+            lines = [line for line in lines if not _is_room(line)]
+        for line in ours:
+            if (room := _room(line)) in lines:
+                lines[lines.index(room)] = line
+            else:
+                lines.append(line)
+        return "\n".join(lines) + "\n"
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -70,3 +67,11 @@ class HostsFile:
             yield
         finally:
             os.close(descriptor)
+
+
+def _room(line: str) -> str:
+    return _ROOM.ljust(len(line.encode()), "-")
+
+
+def _is_room(line: str) -> bool:
+    return line.startswith(_ROOM)
