@@ -13,7 +13,7 @@ from tenantry.adapters.azure_answers import arm_code
 from tenantry.adapters.azure_arm import Arm
 from tenantry.adapters.azure_look import Reads
 from tenantry.errors import TenantryError
-from tenantry.model.azure_types import TYPES
+from tenantry.model.azure_types import TYPES, lies_in
 from tenantry.ports import Lease
 from tenantry.targets.azure import locks
 
@@ -48,9 +48,8 @@ def lend(arm: Arm, resource: str, *, role: str, principal: str) -> str:
 
 def left(arm: Reads, scope: str) -> Sequence[str]:
     """Return the ids of what is lent, to whomever, at a scope and below it."""
-    inside = f"{scope.lower()}/"
     listed = (str(one["id"]) for one in arm.list(f"{scope}{_AT}", _KIND.version) if _is_lent(one))
-    return [one for one in listed if one.lower().startswith(inside)]
+    return [one for one in listed if lies_in(one, scope)]
 
 
 def withdraw(arm: Arm, scope: str, *, lease: Lease, known: str = "") -> None:

@@ -18,7 +18,17 @@ from tenantry.targets.azure import values
 from tenantry.targets.azure.clients import Clients
 from tenantry.targets.azure.clouds import CLOUD, CLOUDS, Access, access
 
-__all__ = ["Subscriptions"]
+__all__ = ["Subscriptions", "no_azure"]
+
+
+def no_azure(where: str = "") -> SpecError:
+    """Return that the workspace has no block ``azure``; ``where`` is what asks for one."""
+    return SpecError(
+        "the workspace does not say which Azure it works on",
+        hint="add a block azure to tenantry.yaml: cloud, subscription, directory",
+        where=where,
+        code="no-azure",
+    )
 
 
 class Subscriptions:
@@ -101,9 +111,5 @@ class Subscriptions:
     @cached_property
     def _default(self) -> Access:
         if self._workspace.azure is None:
-            raise SpecError(
-                "the workspace does not say which Azure it works on",
-                hint="add a block azure to tenantry.yaml: cloud, subscription, directory",
-                code="no-azure",
-            )
+            raise no_azure()
         return access(self._workspace.azure, private=self._workspace.private)

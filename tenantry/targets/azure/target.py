@@ -15,7 +15,7 @@ from tenantry.adapters.engine_state import Resource
 from tenantry.adapters.register import SqlRegister
 from tenantry.adapters.vault import FileVault
 from tenantry.components.azure.props import AzureProps
-from tenantry.errors import Problem, RefusedError, SpecError, UnavailableError
+from tenantry.errors import Problem, RefusedError, UnavailableError
 from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES, resource_id
 from tenantry.model.lifecycle import State
@@ -52,7 +52,7 @@ from tenantry.targets.azure import (
 from tenantry.targets.azure.clients import Clients
 from tenantry.targets.azure.former_secrets import Former
 from tenantry.targets.azure.plugin import network_environment, plugin_settings
-from tenantry.targets.azure.subscriptions import Subscriptions
+from tenantry.targets.azure.subscriptions import Subscriptions, no_azure
 from tenantry.targets.generated import new_password
 from tenantry.targets.machine_checks import check_master_key, check_room
 
@@ -115,12 +115,7 @@ class AzureTarget:
     def check_offline(self, spec: InstanceSpec, profile: Profile) -> None:
         """Raise for what can be said without asking Azure."""
         if self.workspace.azure is None:
-            raise SpecError(
-                "the workspace does not say which Azure it works on",
-                hint="add a block azure to tenantry.yaml: cloud, subscription, directory",
-                where=spec.where,
-                code="no-azure",
-            )
+            raise no_azure(spec.where)
         living = self._living(spec.name)
         if living is not None:
             self.subscriptions.refuse_other_cloud(living)
@@ -334,14 +329,9 @@ class AzureTarget:
         """Return what is somebody else's in the group, and locks of others there or above it."""
         if not values.is_made(instance):
             return {}
-        clients = self.clients(instance)
-        group = inventory.group_id(clients.access.subscription_id, self.names(instance))
-        return foreign.obstacles(
-            clients.arm,
-            group,
-            instance.opaque,
-            names=self.names(instance),
-        )
+        clients, names = self.clients(instance), self.names(instance)
+        group = inventory.group_id(clients.access.subscription_id, names)
+        return foreign.obstacles(clients.arm, group, instance.opaque, names=names)
 
     def erase_steps(self, instance: Instance) -> Sequence[erasure.Step]:
         """Return the steps of erasure, in order."""

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from tenantry.adapters.azure_answers import arm_code
 from tenantry.adapters.azure_arm import Arm
 from tenantry.errors import TenantryError
 from tenantry.model.azure_types import TYPES
-from tenantry.ports import Lease
 from tenantry.targets.azure.lent_roles import SECRETS_OFFICER
-from tenantry.targets.azure.way_in import Way
+from tenantry.targets.azure.way_by_rule import ByNetworkRule
 
 __all__ = ["OBJECTS", "ToVault"]
 
 OBJECTS: Final = "7.4"  # API version of a vault's objects
-_VERSION: Final = TYPES["azure-native:keyvault:Vault"].version
 _ADDRESS: Final = re.compile(r"Client address: ([0-9.]+)")
 
 
-class ToVault(Way):
+class ToVault(ByNetworkRule):
     """To a vault's secrets."""
 
     role = SECRETS_OFFICER
-    patience_seconds = 15 * 60.0  # a role takes up to ten minutes to come into force
+    version = TYPES["azure-native:keyvault:Vault"].version
+    bypass = "AzureServices"
     # Every try is a denied access, and more than five in five minutes raise the alert for these.
     pauses: Sequence[float] = (10.0, 120.0, 180.0)
     remedy = "see that this machine may reach port 443 outside; then run the same command again"
@@ -35,9 +34,9 @@ class ToVault(Way):
         super().__init__(arm, vault_id)
         self.objects = objects
 
-    def allow(self, address: str) -> None:
+    def rule(self, address: str) -> dict[str, Any]:
         """See the base."""
-        self._set("Enabled", address)
+        return {"value": address}
 
     def address(self) -> str:
         """See the base. Whether we have a role is asked after where we come from."""
@@ -54,27 +53,3 @@ class ToVault(Way):
     def enter(self) -> None:
         """See the base."""
         self.objects.get("/secrets", OBJECTS, maxresults="1")
-
-    def close(self, lease: Lease) -> None:
-        """See the base."""
-        del lease  # no lock forbids it
-        self._set("Disabled", "")
-
-    def is_closed(self) -> bool:
-        """See the base."""
-        vault = self.arm.get(self.id, _VERSION)
-        if vault is None:
-            return True
-        told = vault.get("properties") or {}
-        return told.get("publicNetworkAccess") == "Disabled" and not (told.get("networkAcls") or {}).get(
-            "ipRules"
-        )
-
-    def _set(self, public: str, address: str) -> None:
-        rules = {
-            "bypass": "AzureServices",
-            "defaultAction": "Deny",
-            "ipRules": [{"value": address}] if address else [],
-        }
-        properties = {"publicNetworkAccess": public, "networkAcls": rules}
-        self.arm.patch(self.id, _VERSION, {"properties": properties})
