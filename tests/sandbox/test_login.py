@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import ssl
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 import uuid
 from pathlib import Path
 from typing import Any
@@ -19,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.support.plain_http import ask
 from tests.support.sandbox import Sandbox
 
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -53,18 +50,13 @@ def _told(sandbox: Sandbox, **form: str) -> tuple[int, str, int]:
         **form,
     }
     url = f"{sandbox.told['login']}/{sandbox.told['directory_id']}/oauth2/v2.0/token"
-    context = ssl.create_default_context(cafile=sandbox.told["ca_file"])
-    try:
-        with urllib.request.urlopen(
-            url, urllib.parse.urlencode(asked).encode(), timeout=60, context=context
-        ) as answer:
-            assert json.load(answer)["access_token"]
-            return answer.status, "", 0
-    except urllib.error.HTTPError as refused:
-        body = json.load(refused)
-        (number,) = body["error_codes"]
-        assert body["error_description"].startswith(f"AADSTS{number}: ")
-        return refused.code, body["error"], number
+    answer = ask(url, body=urllib.parse.urlencode(asked).encode(), ca_file=sandbox.told["ca_file"])
+    if answer.status == 200:
+        assert answer.told["access_token"]
+        return answer.status, "", 0
+    (number,) = answer.told["error_codes"]
+    assert answer.told["error_description"].startswith(f"AADSTS{number}: ")
+    return answer.status, answer.told["error"], number
 
 
 def _asserted(sandbox: Sandbox, assertion: str) -> tuple[int, str, int]:
@@ -240,12 +232,7 @@ def test_a_program_of_a_virtual_machine_is_the_machine(
 
 def _asked(sandbox: Sandbox, path: str, **headers: str) -> int:
     query = urllib.parse.urlencode({"api-version": "2018-02-01", "resource": sandbox.told["arm"]})
-    request = urllib.request.Request(f"{sandbox.told['identity_host']}{path}?{query}", headers=headers)
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as refused:
-        return refused.code
+    return ask(f"{sandbox.told['identity_host']}{path}?{query}", headers=headers).status
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import ssl
 import subprocess
-import urllib.error
-import urllib.request
 import uuid
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -22,6 +19,7 @@ from tenantry.adapters.azure_arm import Arm
 from tenantry.providers.host.mounts import loop_of
 from tenantry.targets.azure.content import emptied
 from tests.support.people import wait_until
+from tests.support.plain_http import ask
 from tests.support.sandbox import Sandbox
 
 _REGION = "westeurope"
@@ -115,22 +113,18 @@ class _Sites:
 
     def get(self, name: str, path: str = "/") -> tuple[int, str]:
         url = f"https://{name}.{self.sandbox.told['sites_suffix']}{path}"
-        context = ssl.create_default_context(cafile=self.sandbox.told["ca_file"])
-        try:
-            with urllib.request.urlopen(url, timeout=30, context=context) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
+        answer = ask(url, ca_file=self.sandbox.told["ca_file"])
+        return answer.status, answer.text
 
     def allowed(self, name: str, method: str, headers: Mapping[str, str]) -> dict[str, str]:
         """Return what a browser is told that a page may do."""
         url = f"https://{name}.{self.sandbox.told['sites_suffix']}/"
-        request = urllib.request.Request(url, method=method, headers=dict(headers))
-        context = ssl.create_default_context(cafile=self.sandbox.told["ca_file"])
+        answer = ask(url, method=method, headers=headers, ca_file=self.sandbox.told["ca_file"])
+        assert answer.status < 300, answer
         start = "access-control-allow-"
-        with urllib.request.urlopen(request, timeout=30, context=context) as answer:
-            told = {key.lower(): value for key, value in answer.headers.items()}
-        return {key.removeprefix(start): value for key, value in told.items() if key.startswith(start)}
+        return {
+            key.removeprefix(start): value for key, value in answer.headers.items() if key.startswith(start)
+        }
 
     def told(self, name: str, path: str = "/") -> dict[str, Any]:
         status, text = self.get(name, path)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import io
-import ssl
-import urllib.error
-import urllib.request
 import uuid
 import zipfile
 from datetime import UTC, datetime, timedelta
@@ -17,6 +14,7 @@ from azure.mgmt.storage import StorageManagementClient
 from azure.mgmt.web import WebSiteManagementClient
 from azure.storage.blob import BlobSasPermissions, BlobServiceClient, generate_blob_sas
 
+from tests.support.plain_http import ask
 from tests.support.sandbox import Sandbox
 
 _REGION = "westeurope"
@@ -37,14 +35,10 @@ class _StaticSites:
         return self.client.begin_create_or_update_static_site(self.group, name, wanted).result()
 
     def read(self, site: Any, path: str = "/") -> tuple[int, str, str]:
-        context = ssl.create_default_context(cafile=self.sandbox.told["ca_file"])
-        try:
-            with urllib.request.urlopen(
-                f"https://{site.default_hostname}{path}", context=context, timeout=10
-            ) as answer:
-                return answer.status, answer.headers["content-type"], answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, "", ""
+        answer = ask(f"https://{site.default_hostname}{path}", ca_file=self.sandbox.told["ca_file"])
+        if answer.status >= 400:
+            return answer.status, "", ""
+        return answer.status, answer.headers["content-type"], answer.text
 
     def archive(self, files: dict[str, str]) -> str:
         """Put an archive into a storage account; return an address that lets anybody read it."""

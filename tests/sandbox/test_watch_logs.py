@@ -5,9 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import json
-import ssl
-import urllib.error
-import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +19,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from tests.sandbox.watched import REGION, Place
 from tests.support.people import wait_until
+from tests.support.plain_http import ask
 from tests.support.sandbox import Sandbox
 from tests.support.webhook import Webhook
 
@@ -62,13 +60,8 @@ class _Logs(Place):
         if packed:
             body, headers["Content-Encoding"] = gzip.compress(body), "gzip"
         url = f"https://ingest.applicationinsights.{self.sandbox.told['suffix']}/v2.1/track"
-        request = urllib.request.Request(url, body, headers)
-        context = ssl.create_default_context(cafile=self.sandbox.told["ca_file"])
-        try:
-            with urllib.request.urlopen(request, timeout=30, context=context) as answer:
-                return answer.status, json.loads(answer.read())
-        except urllib.error.HTTPError as error:
-            return error.code, json.loads(error.read())
+        answer = ask(url, body=body, headers=headers, ca_file=self.sandbox.told["ca_file"])
+        return answer.status, answer.told
 
 
 @pytest.fixture(scope="module")

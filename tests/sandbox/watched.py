@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-import ssl
-import urllib.error
-import urllib.request
 import uuid
 import zipfile
 from typing import Any
 
 from tenantry.cli.sandboxing import faults
+from tests.support.plain_http import ask
 from tests.support.sandbox import Sandbox
 
 __all__ = ["REGION", "Place"]
@@ -106,24 +104,14 @@ class Place:
     def get(self, site: dict[str, Any], path: str = "/") -> int:
         """Ask a site as a person does; return the status."""
         url = f"https://{site['name']}.{self.sandbox.told['sites_suffix']}{path}"
-        context = ssl.create_default_context(cafile=self.sandbox.told["ca_file"])
-        try:
-            with urllib.request.urlopen(url, timeout=30, context=context) as answer:
-                return int(answer.status)
-        except urllib.error.HTTPError as error:
-            return error.code
+        return ask(url, ca_file=self.sandbox.told["ca_file"]).status
 
     def ask_vault(self, vault: dict[str, Any]) -> int:
         """Ask a vault for its secrets; return the status."""
         token = self.sandbox.credential().get_token(f"https://vault.{self.sandbox.told['suffix']}/.default")
         url = f"https://{vault['name']}.{self.sandbox.told['vault_suffix']}/secrets?api-version=7.4"
-        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token.token}"})
-        context = ssl.create_default_context(cafile=self.sandbox.told["ca_file"])
-        try:
-            with urllib.request.urlopen(request, timeout=30, context=context) as answer:
-                return int(answer.status)
-        except urllib.error.HTTPError as error:
-            return error.code
+        headers = {"Authorization": f"Bearer {token.token}"}
+        return ask(url, headers=headers, ca_file=self.sandbox.told["ca_file"]).status
 
     def send_logs(self, resource: dict[str, Any], workspace: dict[str, Any]) -> None:
         """Let a resource send all its logs to a workspace."""

@@ -12,12 +12,31 @@ from typing import Any
 
 from tests.support.sandbox import Sandbox
 
-__all__ = ["Plain", "plain"]
+__all__ = ["Answer", "Plain", "ask", "plain"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What came back, read to its end: nothing of it stays open."""
+
+    status: int
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body, decoded."""
+        return self.body.decode()
+
+    @property
+    def told(self) -> Any:
+        """The body's JSON."""
+        return json.loads(self.body)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plain:
-    """An answer."""
+    """An answer of Resource Manager or of a data plane."""
 
     status: int
     headers: Mapping[str, str]  # names in lower case
@@ -43,21 +62,31 @@ def plain(
     whole = url if url.startswith("https://") else sandbox.told["arm"] + url
     whole += f"?api-version={version}" if version else ""
     token = sandbox.credential().get_token(f"{audience or sandbox.told['arm']}/.default").token
-    request = urllib.request.Request(
+    answer = ask(
         whole,
         method=method,
-        data=None if body is None else json.dumps(body).encode(),
+        body=None if body is None else json.dumps(body).encode(),
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json", **(headers or {})},
+        ca_file=sandbox.told["ca_file"],
     )
-    context = ssl.create_default_context(cafile=sandbox.told["ca_file"])
+    return Plain(status=answer.status, headers=answer.headers, body=answer.told if answer.body else None)
+
+
+def ask(
+    url: str,
+    *,
+    method: str | None = None,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    ca_file: str | None = None,
+) -> Answer:
+    """Send one request with nothing added; a refusal is an answer, too."""
+    request = urllib.request.Request(url, method=method, data=body, headers=dict(headers or {}))
+    context = ssl.create_default_context(cafile=ca_file) if ca_file else None
     try:
-        with urllib.request.urlopen(request, timeout=60, context=context) as answer:
-            return _told(answer)
+        answer = urllib.request.urlopen(request, timeout=60, context=context)
     except urllib.error.HTTPError as error:
-        return _told(error)
-
-
-def _told(answer: Any) -> Plain:
-    text = answer.read()
-    headers = {name.lower(): value for name, value in answer.headers.items()}
-    return Plain(status=answer.status, headers=headers, body=json.loads(text) if text else None)
+        answer = error
+    with answer:
+        told = {name.lower(): value for name, value in answer.headers.items()}
+        return Answer(status=answer.status, headers=told, body=answer.read())

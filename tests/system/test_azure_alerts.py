@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import ssl
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +13,7 @@ import pytest
 from tenantry.cli.sandboxing import faults
 from tests.support.azure_fleet import Fleet, running_fleet
 from tests.support.people import wait_until
+from tests.support.plain_http import ask
 from tests.support.webhook import Webhook
 
 pytestmark = pytest.mark.timeout(600)
@@ -54,13 +52,7 @@ class _Watched:
         )
 
     def ask(self, url: str, *, body: bytes | None = None, **headers: str) -> int:
-        context = ssl.create_default_context(cafile=self.fleet.sandbox.told["ca_file"])
-        request = urllib.request.Request(url, data=body, headers=headers)
-        try:
-            with urllib.request.urlopen(request, timeout=20, context=context) as answer:
-                return int(answer.status)
-        except urllib.error.HTTPError as error:
-            return error.code
+        return ask(url, body=body, headers=headers, ca_file=self.fleet.sandbox.told["ca_file"]).status
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -11,18 +12,26 @@ from tenantry.model.profile import Profile
 from tenantry.model.spec import InstanceSpec, Workspace
 from tenantry.ports import Instance
 
-__all__ = ["PLANNED", "planned_instance"]
+__all__ = ["is_planned", "planned_instance"]
 
-PLANNED = "tn-planned"  # no instance can have this name: it has a hyphen
+_PLANNED = "tn-planned-"  # no recorded instance can have such a name: it has hyphens
+
+
+def is_planned(instance: Instance) -> bool:
+    """Tell whether an instance is made up for a preview."""
+    return instance.opaque.startswith(_PLANNED)
 
 
 def planned_instance(
     spec: InstanceSpec, profile: Profile, *, workspace: Workspace, url: str, ports: Sequence[str]
 ) -> Instance:
-    """Return the instance that a first deploy would record, but for its names and numbers."""
+    """Return the instance that a first deploy would record, but for its names and numbers.
+
+    The opaque name is new each time: previews that run beside each other are told apart.
+    """
     return Instance(
         name=spec.name,
-        opaque=PLANNED,
+        opaque=f"{_PLANNED}{secrets.token_hex(3)}",
         client=spec.client.name,
         target=spec.target,
         host=workspace.host_name,

@@ -41,7 +41,7 @@ from tenantry.targets.host import (
 from tenantry.targets.host.facts import observed_facts
 from tenantry.targets.host.machine import Machine
 from tenantry.targets.host.place import Place
-from tenantry.targets.host.planned import PLANNED
+from tenantry.targets.host.planned import is_planned
 from tenantry.targets.host.secrets import STACK_PASSPHRASE, ensure_secrets, made_up_secrets, new_password
 from tenantry.targets.host.values import instance_props
 from tenantry.targets.machine_checks import check_master_key, check_room
@@ -91,7 +91,7 @@ class HostTarget:
 
     def preview(self, request: Request, on_event: OnEvent) -> Sequence[Change]:
         """Return what apply would change. An instance that is not recorded leaves no trace."""
-        if request.instance.opaque == PLANNED:
+        if is_planned(request.instance):
             return self._preview_new(request, on_event)
         self._refuse_elsewhere(request.instance)
         props = self.props(request)
@@ -327,7 +327,11 @@ class HostTarget:
         ):
             engine = self._make_engine(port=port, folder=Path(folder))
             changes = engine.preview(
-                PLANNED, host_program(props), passphrase=new_password(), on_event=on_event, refresh=False
+                request.instance.opaque,
+                host_program(props),
+                passphrase=new_password(),
+                on_event=on_event,
+                refresh=False,
             )
             return _real(changes)
 

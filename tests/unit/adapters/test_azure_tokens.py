@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import struct
 import threading
@@ -18,6 +17,7 @@ from azure.core.exceptions import ClientAuthenticationError
 
 from tenantry import loopback
 from tenantry.adapters.azure_tokens import token_endpoint
+from tests.support.plain_http import ask
 
 _STORAGE = "https://storage.azure.com"
 
@@ -45,15 +45,11 @@ def lent(login: _Login) -> Iterator[Mapping[str, str]]:
 
 
 def _ask(lent: Mapping[str, str], resource: str, *, header: str | None = None) -> tuple[int, dict[str, str]]:
-    request = urllib.request.Request(
+    answer = ask(
         f"{lent['IDENTITY_ENDPOINT']}?api-version=2019-08-01&resource={quote(resource, safe='')}",
         headers={"X-IDENTITY-HEADER": lent["IDENTITY_HEADER"] if header is None else header},
     )
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
+    return answer.status, answer.told
 
 
 def test_it_gives_a_token_of_the_credential(lent: Mapping[str, str]) -> None:
