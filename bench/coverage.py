@@ -21,6 +21,8 @@ from tenantry.targets.azure.asset_types import ASSET_TYPES
 
 __all__ = ["coverage", "named_by_the_components"]
 
+_LEAST = 1.0
+
 
 def coverage(tokens: Iterable[str], *, steps: Iterable[str]) -> Figure:
     """Compare the types of a plan with the table.
@@ -38,7 +40,7 @@ def coverage(tokens: Iterable[str], *, steps: Iterable[str]) -> Figure:
         ours=(float(len(made & known)),),
         baseline=(float(len(made)),),
         unit="types",
-        least=1.0,
+        least=_LEAST,
     )
 
 

@@ -6,6 +6,7 @@ import ast
 import re
 from pathlib import Path
 
+from bench import applying, azure, coverage, lives, paced, starting
 from tenantry import errors
 from tenantry.targets.azure import observing
 from tenantry.targets.azure.asset_types import ASSET_TYPES as ON_AZURE
@@ -78,3 +79,21 @@ def test_the_page_of_conditions_on_azure_has_every_type_with_its_reasons() -> No
         for name, function in looks.items()
     }
     assert told == given
+
+
+def test_the_page_of_figures_has_every_limit_as_the_bench_holds_it() -> None:
+    told = {row[0]: re.sub(r" s$|^at least ", "", row[2]) for row in _rows("figures.md") if row[2]}
+    held = {
+        "`tenantry --help`": starting._HELP_LIMIT,
+        "`instance list` with 200 instances in the register": starting._LIST_LIMIT,
+        "applying an instance's program through the engine adapter": applying._LIMIT,
+        "deploy of one instance, from the start of the command to healthy conditions": lives._DEPLOY_LIMIT,
+        "erase with all proofs": lives._ERASE_LIMIT,
+        "deploy of a new instance on Azure, in the sandbox, to healthy conditions": azure._LIMIT,
+        f"deploy and erase at Azure's own pace, {azure._SCALE} times as fast (PostgreSQL: six minutes)": (
+            paced._LIMIT
+        ),
+        "asset types with rows for list, erasure, residue and absence": coverage._LEAST,
+        "those of health, without those of the drift that is part of it": azure._BESIDE_DRIFT,
+    }
+    assert told == {figure: f"{limit:g}" for figure, limit in held.items()}
