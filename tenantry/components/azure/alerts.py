@@ -20,6 +20,7 @@ _PLACES: Mapping[CloudName, Sequence[str]] = {
     CloudName.GOVERNMENT: ("usgov-va-azr", "usgov-phx-azr", "usgov-tx-azr"),
     CloudName.CHINA: ("mc-cne2-azr", "mc-cnn-azr", "mc-cnn2-azr"),
 }
+_EVERY = 300  # seconds; Azure bills each execution from each place
 _CPU_PERCENT, _CONNECTIONS_SHARE = 85, 0.8
 _FAILED_REQUESTS, _DENIALS = 10, 5  # in five minutes
 _BUDGET_PERCENT = 80
@@ -150,7 +151,7 @@ class Alerts(pulumi.ComponentResource):
             kind=applicationinsights.WebTestKind.STANDARD,
             web_test_kind=applicationinsights.WebTestKind.STANDARD,
             enabled=props.running,
-            frequency=300,
+            frequency=_EVERY,
             timeout=30,
             retry_enabled=True,
             locations=[
