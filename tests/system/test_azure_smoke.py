@@ -35,6 +35,7 @@ def test_a_life_is_recorded_compared_and_nothing_of_it_is_left(tmp_path: Path) -
         (record,) = (fleet.workspace / "azure-smoke").glob("*/record.json")
         told = json.loads(record.read_text())
         assert {one["exit"] for one in told["steps"]} == {0}
+        assert told["steps"][-1]["command"] == ["tick"]
         assert "Microsoft.DBforPostgreSQL/flexibleServers" in told["answers"]
         assert "smoke-" not in json.dumps(told["answers"]), "a name that was chosen"
         assert fleet.sandbox.arm().list(f"{fleet.sandbox.subscription}/resourceGroups", "2024-03-01") == []

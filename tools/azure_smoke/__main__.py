@@ -32,6 +32,7 @@ from tenantry.model.azure_types import TYPES
 from tools.azure_smoke.answers import Shape, differences, shape
 
 _TENANTRY = Path(sys.executable).with_name("tenantry")
+_SECRET = "ADMIN_PASSWORD"  # noqa: S105 - the name of one that the example's profile has made
 _FOR_THE_ERASURE = 30 * 60.0  # seconds of the time that the cap buys
 
 
@@ -61,16 +62,25 @@ class Smoke:
         self.step("instance", "preview", self.name)
         self.step("instance", "deploy", self.name, "--reason", "smoke test")
         self.shapes = self.answers()
-        for verb in (("health",), ("drift",), ("suspend",), ("resume",)):
-            reason = ("--reason", "smoke test") if verb[0] in {"suspend", "resume"} else ()
-            self.step("instance", *verb, self.name, *reason)
+        self.step("instance", "list")
+        for verb in ("show", "health", "drift", "logs"):
+            self.step("instance", verb, self.name)
+        self.step("credentials", "list", self.name)
+        self.step("credentials", "show", self.name, _SECRET, "--reason", "smoke test", hidden=True)
+        for verb in ("suspend", "resume"):
+            self.step("instance", verb, self.name, "--reason", "smoke test")
         self.step("backup", "create", self.name, "--reason", "smoke test")
+        self.step("backup", "list", self.name)
 
     def erase(self) -> None:
         """Erase it; the cap does not stop that."""
         self._deadline = None
         self.step("erase", "run", self.name, "--confirm", self.name, "--reason", "smoke test")
         self.step("erase", "status", self.name)
+
+    def look_again(self) -> None:
+        """Do what is due in the workspace: what Azure keeps of the erased instance stays told."""
+        self.step("tick")
 
     def answers(self) -> Mapping[str, Shape]:
         """Read every resource of the instance from Resource Manager."""
@@ -89,19 +99,26 @@ class Smoke:
         finally:
             wiring.register.close()
 
-    def step(self, *arguments: str) -> None:
-        """Run a command; it must succeed, in the time that is left."""
+    def step(self, *arguments: str, hidden: bool = False) -> None:
+        """Run a command; it must succeed, in the time that is left.
+
+        What a ``hidden`` one prints is a secret: it must print something, which is kept nowhere.
+        """
         left = None if self._deadline is None else self._deadline - time.monotonic()
         if left is not None and left <= 0:
             raise TimeoutError("the time that the cap buys is over")
         print(f"\n$ tenantry {' '.join(arguments)}", flush=True)
         began = time.monotonic()
         command = [str(_TENANTRY), *arguments, "--workspace", str(self.workspace)]
-        done = subprocess.run(command, timeout=left, check=False)
+        done = subprocess.run(command, timeout=left, check=False, stdout=subprocess.PIPE if hidden else None)
         seconds = round(time.monotonic() - began, 1)
         self.steps.append({"command": list(arguments), "exit": done.returncode, "seconds": seconds})
         if done.returncode != 0:
-            raise RuntimeError(f"tenantry {arguments[0]} {arguments[1]} ended with {done.returncode}")
+            raise RuntimeError(f"tenantry {' '.join(arguments[:2])} ended with {done.returncode}")
+        if hidden:
+            if not done.stdout.strip():
+                raise RuntimeError(f"tenantry {' '.join(arguments[:2])} showed nothing")
+            print("(shown, and not kept)")
 
 
 def main(settings: Mapping[str, str]) -> int:
@@ -117,6 +134,18 @@ def main(settings: Mapping[str, str]) -> int:
     except TenantryError as error:
         print(f"not started: {error.message}\n  → {error.hint}", file=sys.stderr)
         return error.exit_code
+    try:
+        well = _lived(smoke)
+    finally:
+        folder = _record(workspace, smoke)
+    print(f"\nrecorded in {folder}")
+    for line in _compared(smoke.shapes, settings.get("AGAINST") or ""):
+        print(line)
+    return 0 if well else 1
+
+
+def _lived(smoke: Smoke) -> bool:
+    """Take it through its life, and erase it whatever happens; say whether all went well."""
     well = True
     try:
         smoke.live()
@@ -124,16 +153,22 @@ def main(settings: Mapping[str, str]) -> int:
         print(f"\nstopped: {type(error).__name__}: {error}", file=sys.stderr)
         well = False
     finally:
-        try:
-            smoke.erase()
-        except RuntimeError as error:
-            print(f"\nNOT ERASED, do it now: tenantry erase run {smoke.name}: {error}", file=sys.stderr)
-            well = False
-        folder = _record(workspace, smoke)
-    print(f"\nrecorded in {folder}")
-    for line in _compared(smoke.shapes, settings.get("AGAINST") or ""):
-        print(line)
-    return 0 if well else 1
+        is_erased = _erased(smoke)
+    return well and is_erased
+
+
+def _erased(smoke: Smoke) -> bool:
+    try:
+        smoke.erase()
+    except RuntimeError as error:
+        print(f"\nNOT ERASED, do it now: tenantry erase run {smoke.name}: {error}", file=sys.stderr)
+        return False
+    try:
+        smoke.look_again()
+    except RuntimeError as error:
+        print(f"\nerased, but not looked at again: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 def allowed_seconds(cap: str, hourly: str) -> float:

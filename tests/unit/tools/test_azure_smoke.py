@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from tenantry.errors import SpecError
-from tools.azure_smoke.__main__ import Refused, allowed_seconds, main
+from tools.azure_smoke import __main__ as program
+from tools.azure_smoke.__main__ import Refused, Smoke, allowed_seconds, main
 from tools.azure_smoke.answers import differences, shape
 
 
@@ -54,3 +56,62 @@ def test_a_folder_that_is_no_workspace_is_told_without_a_traceback(
 ) -> None:
     assert main({"WORKSPACE": str(tmp_path)}) == SpecError.exit_code
     assert "not started" in capsys.readouterr().err
+
+
+_LIFE = [
+    *("instance new", "instance preview", "instance deploy", "instance list", "instance show"),
+    *("instance health", "instance drift", "instance logs", "credentials list", "credentials show"),
+    *("instance suspend", "instance resume", "backup create", "backup list"),
+]
+_END = ["erase run", "erase status", "tick"]
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of a program in tenantry's place, which fails at the command in its file ``fail``."""
+    fake = tmp_path / "tenantry"
+    fake.write_text(
+        '#!/bin/sh\n[ "$1 $2" = "$(cat "${0%/*}/fail" 2>/dev/null)" ] && exit 1\n'
+        '[ "$1 $2" = "credentials show" ] && echo s3cr3t-of-the-workload\nexit 0\n'
+    )
+    fake.chmod(0o755)
+    monkeypatch.setattr(program, "_TENANTRY", fake)
+    monkeypatch.setattr(program, "_allowed", lambda workspace, settings: None)
+    monkeypatch.setattr(Smoke, "answers", lambda smoke: {})
+    return tmp_path
+
+
+def _commands(workspace: Path) -> tuple[list[str], str]:
+    """Return the commands of the one record, and its text."""
+    (record,) = (workspace / "azure-smoke").glob("*/record.json")
+    text = record.read_text()
+    steps = [one["command"] for one in json.loads(text)["steps"]]
+    return [" ".join(one[:2]) if one[0] != "tick" else "tick" for one in steps], text
+
+
+def test_the_whole_life_is_gone_through_and_no_secret_is_printed_or_kept(
+    installed: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main({"WORKSPACE": str(installed)}) == 0
+    commands, text = _commands(installed)
+    assert commands == [*_LIFE, *_END]
+    printed = "".join(capfd.readouterr())
+    assert "credentials show" in printed
+    assert "s3cr3t" not in printed + text
+
+
+@pytest.mark.parametrize("failing", ["instance deploy", "credentials show", "backup list"])
+def test_what_fails_on_the_way_ends_in_an_erasure_all_the_same(installed: Path, failing: str) -> None:
+    (installed / "fail").write_text(failing)
+    assert main({"WORKSPACE": str(installed)}) == 1
+    commands, _ = _commands(installed)
+    assert commands == [*_LIFE[: _LIFE.index(failing) + 1], *_END]
+
+
+def test_an_erasure_that_fails_is_told_with_the_command_that_is_left_to_do(
+    installed: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (installed / "fail").write_text("erase run")
+    assert main({"WORKSPACE": str(installed)}) == 1
+    assert "NOT ERASED, do it now: tenantry erase run smoke-" in capfd.readouterr().err
+    assert _commands(installed)[0][-1] == "erase run"
