@@ -22,7 +22,16 @@ from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES
 from tenantry.model.status import EraseMethod, Residue
 from tenantry.ports import Event, Instance, OnEvent
-from tenantry.targets.azure import backups, content, inventory, locks, residues, storage, values
+from tenantry.targets.azure import (
+    backups,
+    content,
+    inventory,
+    locks,
+    residues,
+    storage,
+    values,
+    workspaces,
+)
 from tenantry.targets.azure.clients import Clients
 
 if TYPE_CHECKING:
@@ -206,10 +215,10 @@ class _Erasure:
             self._record(one)
         self._delete_and_note(account, version)
 
-    def delete_logs(self, _: OnEvent) -> None:
+    def delete_logs(self, tell: OnEvent) -> None:
         """Delete the workspace so that it cannot be recovered; one deleted before is recovered for it."""
-        workspace, version = self._one("operationalinsights:Workspace", self._names.workspace)
-        self._arm.delete(workspace, version, force="true")
+        workspace, _ = self._one("operationalinsights:Workspace", self._names.workspace)
+        workspaces.delete_for_good(self._arm, workspace, self._instance.opaque, tell)
 
     def delete_secrets(self, _: OnEvent) -> None:
         """Delete the vault of the secrets, and purge it, whether it is listed already or not."""
