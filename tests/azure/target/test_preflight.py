@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from threading import Barrier
 from typing import Any
 
 import pytest
 
 from tenantry.config.regions import catalogue
-from tenantry.errors import UnavailableError
+from tenantry.errors import Problem, UnavailableError
 from tenantry.model.azure_names import AzureNames
 from tenantry.model.azure_types import TYPES
 from tenantry.model.profile import Service
@@ -18,6 +19,7 @@ from tenantry.targets.azure.capabilities import Feature
 from tenantry.targets.azure.policies import Planned
 from tenantry.targets.azure.preflight import Wanted, newest_postgresql, preflight
 
+_PATIENCE = 10  # seconds, of a look that waits for another one
 _NAMES = AzureNames.of("kenya", "san", "abc234")
 _SERVICES = frozenset({Service.DATABASE, Service.BLOBS})
 _WANTED = Wanted(
@@ -156,6 +158,16 @@ def test_every_finding_is_told_at_once(azure: _Azure, region: Region) -> None:
     azure.locations = {}
     azure.taken = {_NAMES.keys_vault, _NAMES.server, _NAMES.storage}
     assert sorted(_codes(azure, region)) == ["name-taken", "name-taken", "name-taken", "no-region"]
+
+
+def test_looks_do_not_wait_for_one_another(azure: _Azure, region: Region) -> None:
+    meeting = Barrier(2)
+
+    def look() -> Sequence[Problem]:
+        meeting.wait(_PATIENCE)  # broken where the other one comes only when this one is over
+        return []
+
+    preflight(azure, "s", region, services=_SERVICES, more=[look, look])  # type: ignore[arg-type]
 
 
 def test_a_name_that_nobody_calls_free_is_not_taken_for_free(azure: _Azure, region: Region) -> None:
