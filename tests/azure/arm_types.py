@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["faults", "has_oracle"]
+__all__ = ["faults", "has_oracle", "token_beside", "version"]
 
 _FOLDER = Path(__file__).parents[1] / "data" / "arm-types"
 _REQUIRED, _READ_ONLY = 1, 2
@@ -40,7 +40,22 @@ def _types(file: str) -> list[dict[str, Any]]:
 
 def has_oracle(token: str) -> bool:
     """Say whether somebody else's description of a type is here."""
-    return token in _index() or (token in _WEB and _is_a_model(_WEB[token]))
+    if token not in _index():
+        return token in _WEB and _is_a_model(_WEB[token])
+    entry = _index()[token]
+    described = _types(entry["file"])[entry["resourceIndex"]]
+    return bool(described.get("name") == f"{entry['armType']}@{entry['apiVersion']}")
+
+
+def version(token: str) -> str:
+    """Return which version of a type is described in tests/data/arm-types."""
+    return str(_index()[token]["apiVersion"])
+
+
+def token_beside(arm_type: str) -> str:
+    """Return the token of a type that no program makes; "" says that nobody describes it."""
+    found = (token for token, entry in _index().items() if entry["armType"] == arm_type)
+    return next(found, "")
 
 
 def _is_a_model(name: str) -> bool:

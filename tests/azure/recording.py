@@ -17,7 +17,15 @@ from tenantry.model.azure_types import TYPES
 from tenantry.model.residency import AzurePlacement
 from tenantry.model.spec import Size
 
-__all__ = ["ACCOUNT_KEY", "CACHE_KEY", "THUMBPRINT", "RecordingManager", "example_props", "token_of"]
+__all__ = [
+    "ACCOUNT_KEY",
+    "CACHE_KEY",
+    "THUMBPRINT",
+    "RecordingManager",
+    "arm_type_of",
+    "example_props",
+    "token_of",
+]
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -107,14 +115,19 @@ def example_props(folder: Path, *, profile: str = "registrations", **more: Any) 
     return AzureProps(**{**values, **more})
 
 
+def arm_type_of(path: str) -> str:
+    """Return Resource Manager's type of an id, or of the list that is at a path."""
+    if "/providers/" not in path:
+        return "Microsoft.Resources/resourceGroups"
+    parts = path.rpartition("/providers/")[2].split("/")
+    return "/".join([parts[0], *parts[1::2]])
+
+
 def token_of(resource_id: str) -> str:
     """Return Pulumi's token for an id that a component made."""
-    if "/providers/" not in resource_id:
-        return "azure-native:resources:ResourceGroup"
-    parts = resource_id.rpartition("/providers/")[2].split("/")
-    arm_type = "/".join([parts[0], *parts[1::2]]).lower()
+    arm_type, name = arm_type_of(resource_id).lower(), resource_id.rpartition("/")[2]
     found = [one for one in TYPES.values() if one.arm_type.lower() == arm_type]
     for one in found:
-        if len(found) == 1 or one.names[-1] == f"={parts[-1]}":
+        if len(found) == 1 or one.names[-1] == f"={name}":
             return one.token
     raise AssertionError(resource_id)

@@ -18,6 +18,7 @@ from tenantry.targets.azure.deciding import planned_resources
 from tests.azure import arm_types
 from tests.azure.components.running import sent_by
 from tests.azure.recording import ACCOUNT_KEY, CACHE_KEY, example_props, token_of
+from tests.sandbox.clients.table import BESIDE
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +85,8 @@ def test_what_the_components_name_is_made_and_has_a_row_of_assets(
 
 def test_every_type_of_the_table_has_somebody_elses_description() -> None:
     assert [token for token in TYPES if not arm_types.has_oracle(token)] == []
+    described = {one: arm_types.token_beside(one) for one in BESIDE}
+    assert [one for one, token in described.items() if not arm_types.has_oracle(token)] == []
 
 
 @pytest.mark.parametrize("which", ["sent", "with_pair", "platform"])

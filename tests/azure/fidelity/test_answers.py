@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,19 +12,23 @@ from typing import Any
 import pytest
 
 from tenantry.adapters import tools
+from tenantry.adapters.azure_arm import Arm
 from tenantry.adapters.engine import Engine
 from tenantry.components.azure.props import Suffixes
 from tenantry.model.azure_types import TYPES
 from tenantry.model.residency import AzurePlacement
 from tenantry.sandbox.native.provider import serve
 from tenantry.stacks.instance import azure_program
-from tenantry.targets.azure import retention
+from tenantry.targets.azure import backups, retention
+from tenantry.targets.azure.way_to_database import ToDatabase
 from tests.azure import arm_types
-from tests.azure.recording import example_props, token_of
+from tests.azure.recording import arm_type_of, example_props, token_of
+from tests.sandbox.clients.table import BESIDE
 from tests.support.sandbox import Sandbox, running_sandbox
 
 _PASSPHRASE = "a passphrase of tests"
 _SETTINGS = "azure-native:web:WebAppApplicationSettings"
+_LEASE: Any = SimpleNamespace(check=lambda: None, intent=lambda _: None, evidence=lambda _: None)
 # Types that an instance is made of, whose answers are not held here, and why.
 _ELSEWHERE = {
     "azure-native:web:Certificate": "made when the DNS leads to the site: azure-mgmt-web reads it in "
@@ -85,6 +91,55 @@ def answers(sandbox: Sandbox, folder: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
+@dataclass
+class _Heard:
+    """What was sent to each type of Resource Manager, what it told, and in which versions it was asked."""
+
+    sent: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    told: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    versions: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    @property
+    def types(self) -> set[str]:
+        return set(self.versions)
+
+    def listen(self, arm: Arm, verb: str, patched: pytest.MonkeyPatch) -> None:
+        """Note each call of a verb from now on."""
+        call = getattr(arm, verb)
+
+        def noting(path: str, version: str, *body: Any, **query: str) -> Any:
+            arm_type = arm_type_of(path)
+            self.versions[arm_type].add(version)
+            self.sent[arm_type].extend(body)
+            answer = call(path, version, *body, **query)
+            self.told[arm_type].extend(answer if verb == "list" else [answer])
+            return answer
+
+        patched.setattr(arm, verb, noting)
+
+
+@pytest.fixture(scope="module")
+def beside(sandbox: Sandbox, answers: dict[str, dict[str, Any]]) -> _Heard:
+    """What the product says and hears of types that are no resources of the program."""
+    arm, heard = sandbox.arm(), _Heard()
+    workspace, server = (
+        next(one for one in answers if token_of(one) == f"azure-native:{token}")
+        for token in ("operationalinsights:Workspace", "dbforpostgresql:Server")
+    )
+    with pytest.MonkeyPatch.context() as patched:
+        for verb in ("get", "list", "put", "patch"):
+            heard.listen(arm, verb, patched)
+        retention.hold(arm, workspace, 30, lease=_LEASE, on_event=lambda _: None)
+        arm.list(f"{workspace}/tables", TYPES["azure-native:operationalinsights:Workspace"].version)
+        backups.back_up(arm, server, now=arm.now(), lease=_LEASE, on_event=lambda _: None)
+        assert {"Customer Initiated"} <= {one.detail["source"] for one in backups.listed(arm, server)}
+        way = ToDatabase(arm, server)
+        way.allow("198.51.100.7")
+        assert not way.is_closed()
+        way.close(_LEASE)
+    return heard
+
+
 def test_the_answers_of_every_type_are_held_here_or_elsewhere_for_a_reason(
     answers: dict[str, dict[str, Any]],
 ) -> None:
@@ -102,28 +157,29 @@ def test_every_answer_is_one_that_microsofts_own_types_have(answers: dict[str, d
     assert wrong == {}
 
 
-def test_what_a_table_of_logs_is_told_and_tells_is_what_microsofts_own_types_have(
-    sandbox: Sandbox, answers: dict[str, dict[str, Any]]
+def test_every_type_beside_the_program_is_asked_for_in_the_version_that_is_described(beside: _Heard) -> None:
+    """A deploy, a backup and a way in write and read them when the engine has ended."""
+    assert set(beside.sent) >= set(BESIDE)
+    assert set(beside.told) >= set(BESIDE)
+    assert beside.types - {one.arm_type for one in TYPES.values()} == set(BESIDE)
+    described = {one: {arm_types.version(arm_types.token_beside(one))} for one in BESIDE}
+    assert {one: beside.versions[one] for one in BESIDE} == described
+
+
+@pytest.mark.parametrize("arm_type", BESIDE)
+def test_what_a_type_beside_the_program_is_told_and_tells_is_what_microsofts_own_types_have(
+    beside: _Heard, arm_type: str
 ) -> None:
-    """No resource of the program: a deploy changes it when the engine has ended."""
-    token = "azure-native:operationalinsights:Table"
-    workspace = next(one for one in answers if token_of(one).endswith("operationalinsights:Workspace"))
-    arm, sent = sandbox.arm(), list[Any]()
-    patch = arm.patch
+    token = arm_types.token_beside(arm_type)
+    assert [found for one in beside.sent[arm_type] if (found := arm_types.faults(token, one))] == []
+    told = beside.told[arm_type]
+    assert [found for one in told if (found := arm_types.faults(token, one, answer=True))] == []
+    assert {one["type"].lower() for one in told} == {arm_type.lower()}
 
-    def noted(path: str, version: str, body: Any) -> dict[str, Any]:
-        sent.append(body)
-        return patch(path, version, body)
 
-    lease: Any = SimpleNamespace(intent=lambda _: None)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(arm, "patch", noted)
-        retention.hold(arm, workspace, 30, lease=lease, on_event=lambda _: None)
-    assert len(sent) == len(retention.TABLES)
-    assert [arm_types.faults(token, one) for one in sent if arm_types.faults(token, one)] == []
-    listed = arm.list(f"{workspace}/tables", TYPES[token_of(workspace)].version)
-    assert {one["name"] for one in listed} > set(retention.TABLES)
-    assert [faults for one in listed if (faults := arm_types.faults(token, one, answer=True))] == []
+def test_the_tables_of_logs_that_a_deploy_changes_are_listed(beside: _Heard) -> None:
+    told = beside.told["Microsoft.OperationalInsights/workspaces/tables"]
+    assert {one["name"] for one in told} >= set(retention.TABLES)
 
 
 def test_every_answer_says_what_it_is(answers: dict[str, dict[str, Any]]) -> None:
