@@ -194,3 +194,11 @@ def test_no_secret_was_among_the_words_of_a_command(az: AzureCli, sandbox: Sandb
     secret = Path(sandbox.told["client_secret_file"]).read_text(encoding="utf-8").strip()
     assert secret
     assert not any(secret in word for command in az.commands for word in command)
+
+
+def test_the_clouds_metadata_tell_the_places_of_its_status(az: AzureCli, sandbox: Sandbox) -> None:
+    cloud, told = az("cloud show"), sandbox.command("status")
+    places = {key: cloud["endpoints"][key].rstrip("/") for key in ("resourceManager", "activeDirectory")}
+    assert places == {"resourceManager": told["arm"], "activeDirectory": told["login"]}
+    assert cloud["suffixes"]["keyvaultDns"] == f".{sandbox.told['vault_suffix']}"
+    assert cloud["suffixes"]["storageEndpoint"] == sandbox.told["blob_suffix"].removeprefix("blob.")
