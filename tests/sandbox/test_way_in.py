@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.core.exceptions import HttpResponseError
+from azure.keyvault.secrets import SecretClient
 
 from tenantry.adapters.azure_arm import Arm
 from tenantry.adapters.azure_blobs import AccountBlobs
@@ -94,6 +96,15 @@ class _Place:
         )
         return ToVault(self.arm, self.vault, objects)
 
+    def secrets(self) -> SecretClient:
+        """Microsoft's client of the vault's secrets, as the operator's principal."""
+        return SecretClient(
+            f"https://{self.vault.rpartition('/')[2]}.{self.sandbox.told['vault_suffix']}",
+            self.sandbox.credential(),
+            connection_verify=self.sandbox.told["ca_file"],
+            use_env_settings=False,
+        )
+
     def to_blobs(self, role: str) -> tuple[ToBlobs, AccountBlobs]:
         blobs = AccountBlobs(
             self.account.rpartition("/")[2],
@@ -133,6 +144,19 @@ def test_a_secret_is_deleted_and_purged_by_the_way_in_alone(place: _Place) -> No
     assert place.is_shut()
     assert place.arm.get(secret, _VAULTS) is None
     place.secret("former")  # one that was only deleted would keep its name: 409
+
+
+def test_a_value_can_be_read_inside_and_by_nobody_outside(place: _Place) -> None:
+    """Nothing of the product does so; whoever opens the way must know that it could."""
+    place.secret("kept")
+    with place.secrets() as secrets:
+        with pytest.raises(HttpResponseError, match="ForbiddenByConnection"):
+            secrets.get_secret("kept")
+        with place.opened(place.to_vault()):
+            assert secrets.get_secret("kept").value == "hidden"
+        with pytest.raises(HttpResponseError, match="ForbiddenByConnection"):
+            secrets.get_secret("kept")
+    assert place.is_shut()
 
 
 def test_secrets_that_are_deleted_or_gone_already_are_no_hindrance(place: _Place) -> None:
