@@ -106,7 +106,13 @@ class AzureInstance(pulumi.ComponentResource):
         return known
 
     def _watch(self) -> None:
-        """Keep what each resource can send. Endpoints, zones, identities and rules send nothing."""
+        """Keep what each resource can send by a diagnostic setting, in the instance's own workspace.
+
+        Without one are Application Insights, whose rows lie in that workspace already, so that
+        Azure wants another one of it; the private endpoints' network interfaces, which Azure
+        makes under names of its own and which have metrics only; and what can send nothing:
+        endpoints, zones, identities, alert rules. docs/explanation/azure.md has the sources.
+        """
         net = self.network
         senders = {name: Sender(id=one, logs="audit") for name, one in self._vaults().items()}
         senders |= {
