@@ -12,7 +12,7 @@ from tenantry.sandbox.answers import Answer
 from tenantry.sandbox.cloud import SandboxCloud
 from tenantry.sandbox.faults import Faults
 from tenantry.sandbox.kinds import ArmFault
-from tenantry.sandbox.parts.notes import subscription
+from tenantry.sandbox.parts.notes import same, subscription
 from tenantry.sandbox.parts.postgres_offers import capability
 from tenantry.sandbox.requests import Call
 
@@ -23,13 +23,15 @@ _PATH = re.compile(
     r"/(?P<what>capabilities|checkNameAvailability|resourceType/flexibleServers/usages)$",
     re.IGNORECASE,
 )
-# Whose names are unique in the cloud; deleted ones keep theirs, but for accounts.
+# What a provider is asked about by name, and the shorter words for it: names of the whole cloud.
 _NAMED = {
-    "microsoft.keyvault": ("Microsoft.KeyVault/vaults", "VaultAlreadyExists"),
-    "microsoft.storage": ("Microsoft.Storage/storageAccounts", "AlreadyExists"),
-    "microsoft.dbforpostgresql": ("Microsoft.DBforPostgreSQL/flexibleServers", "AlreadyExists"),
-    "microsoft.web": ("Microsoft.Web/sites", "AlreadyExists"),
+    "microsoft.keyvault": ("Microsoft.KeyVault/vaults",),
+    "microsoft.storage": ("Microsoft.Storage/storageAccounts",),
+    "microsoft.dbforpostgresql": ("Microsoft.DBforPostgreSQL/flexibleServers",),
+    "microsoft.web": ("Microsoft.Web/sites", "Site"),
 }
+# Deleted ones do not keep their names: an account's is free, a site's is for its own directory.
+_GIVEN_BACK = frozenset({"microsoft.storage", "microsoft.web"})
 
 
 class Offers:
@@ -46,7 +48,7 @@ class Offers:
             return None
         what, namespace = found["what"].lower(), found["namespace"].lower()
         if what == "checknameavailability":
-            return Answer(200, self._free(namespace, call.body or {}))
+            return Answer(200, self._free(namespace, call.body or {})) if namespace in _NAMED else None
         if namespace != "microsoft.dbforpostgresql":
             return None
         region = self._region(found["location"] or "")
@@ -62,13 +64,17 @@ class Offers:
         return region
 
     def _free(self, namespace: str, body: dict[str, Any]) -> dict[str, Any]:
-        type_, reason = _NAMED.get(namespace, ("", "AlreadyExists"))
+        asked, known = str(body.get("type", "")), _NAMED[namespace]
+        if not any(same(asked, one) for one in known):
+            raise ArmFault(400, "InvalidParameter", f"The sandbox has no names of the type '{asked}'.")
         name = str(body.get("name", "")).lower()
-        deleted = [] if namespace == "microsoft.storage" else self._cloud.kind(type_).deleted(self._cloud, "")
-        kept = {str(one.get("name", "")).lower() for one in deleted}
-        living = {one.name.lower() for one in self._cloud.children("", type_)} if type_ else set()
+        if body.get("isFqdn"):
+            name = name.partition(".")[0]
+        living = {one.name.lower() for one in self._cloud.children("", known[0])}
+        deleted = self._cloud.kind(known[0]).deleted(self._cloud, "")
+        kept = set() if namespace in _GIVEN_BACK else {str(one.get("name", "")).lower() for one in deleted}
         if name in living or name in kept:
             where = "in use" if name in living else "reserved by a deleted resource"
             message = f"The name '{name}' is already {where}."
-            return {"nameAvailable": False, "reason": reason, "message": message}
-        return {"nameAvailable": True, "reason": "", "message": ""}
+            return {"nameAvailable": False, "reason": "AlreadyExists", "message": message}
+        return {"nameAvailable": True}

@@ -252,6 +252,20 @@ def test_a_deleted_site_is_restored_into_another_and_gone_after_its_days(sites: 
     ]
 
 
+def test_a_name_is_taken_while_its_site_is_there_and_free_again_in_its_directory(sites: _Sites) -> None:
+    def free(**asked: Any) -> bool | None:
+        found = sites.client.check_name_availability(asked)
+        assert found.reason == (None if found.name_available else "AlreadyExists")
+        return bool(found.name_available)
+
+    name = sites.make()
+    full = sites.client.web_apps.get(sites.group, name).default_host_name
+    taken = [free(name=name, type="Site"), free(name=name.upper(), type="Microsoft.Web/sites")]
+    assert [*taken, free(name=full, type="Site", isFqdn=True)] == [False] * 3
+    sites.client.web_apps.delete(sites.group, name, delete_empty_server_farm=False)
+    assert free(name=name, type="Site")
+
+
 def test_what_was_deleted_before_the_site_is_not_restored(sites: _Sites) -> None:
     """The control is above: a site that is deleted as it is comes back with its files."""
     marker, name = f"Marker of {uuid.uuid4().hex}", sites.make()

@@ -85,8 +85,8 @@ def preflight(
     if Service.DATABASE in services:
         looks.append(lambda: _postgresql(arm, offers or arm, subscription, region, wanted))
     if wanted is not None:
-        names = _names(wanted.names, services)
-        looks += [partial(_free, arm, subscription, token, name) for token, name in names]
+        named = _names(wanted.names, services, wanted.placement)
+        looks += [partial(_free, arm, subscription, token, name) for token, name in named]
     planned = wanted.planned if wanted is not None else ()
     with ThreadPoolExecutor(len(looks) + len(planned)) as pool:
         asked = pool.map(partial(policies.ask, arm, subscription), planned)
@@ -199,10 +199,19 @@ def _size(
     return quotas.Quota(arm, subscription, region).take(sku, offered[sku])
 
 
-def _names(names: AzureNames, services: frozenset[Service]) -> Iterator[tuple[str, str]]:
-    """Return the token and name of each resource whose name must be free in the whole cloud."""
+def _names(
+    names: AzureNames, services: frozenset[Service], placement: AzurePlacement
+) -> Iterator[tuple[str, str]]:
+    """Return the token and name of each resource whose name must be free in the whole cloud.
+
+    Not the cache's: Azure has no such question for Microsoft.Cache/redisEnterprise, and the one of
+    Microsoft.Cache knows Microsoft.Cache/Redis alone. A portal's host name is made up by Azure.
+    """
     yield "keyvault:Vault", names.keys_vault
     yield "keyvault:Vault", names.secrets_vault
+    if placement.geo_redundant_backup:
+        yield "keyvault:Vault", names.pair_keys_vault
+    yield "web:WebApp", names.site
     if Service.DATABASE in services:
         yield "dbforpostgresql:Server", names.server
     if Service.BLOBS in services:

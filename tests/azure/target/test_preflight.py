@@ -160,6 +160,18 @@ def test_every_finding_is_told_at_once(azure: _Azure, region: Region) -> None:
     assert sorted(_codes(azure, region)) == ["name-taken", "name-taken", "name-taken", "no-region"]
 
 
+@pytest.mark.parametrize("name", [_NAMES.secrets_vault, _NAMES.site])
+def test_every_name_that_is_the_whole_clouds_is_asked_for(azure: _Azure, region: Region, name: str) -> None:
+    azure.taken = {name}
+    assert _codes(azure, region) == ["name-taken"]
+
+
+def test_the_pairs_vault_is_asked_for_where_it_is_made(azure: _Azure, region: Region) -> None:
+    azure.taken = {_NAMES.pair_keys_vault}
+    preflight(azure, "s", region, services=_SERVICES, wanted=_WANTED)  # type: ignore[arg-type]
+    assert _codes(azure, region, _asking(geo_redundant_backup=True)) == ["name-taken"]
+
+
 def test_looks_do_not_wait_for_one_another(azure: _Azure, region: Region) -> None:
     meeting = Barrier(2)
 
