@@ -6,15 +6,19 @@ import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tenantry.config.regions import region_code
+from tenantry.model.azure_names import AzureNames
 from tests.support.azure_fleet import REGION, Fleet
 from tests.support.people import wait_until
 
 _ROLES = "2022-04-01"
 _SERVER = "Microsoft.DBforPostgreSQL/flexibleServers"
+_VAULTS = "2024-11-01"
 _VAULT = "Microsoft.KeyVault/vaults"  # the server's key is in one: it is made in the second deploy
 # What a journey meets, and waits for.
 _PASSING = (
@@ -174,6 +178,39 @@ def test_a_quota_without_room_refuses_before_anything_is_made(fleet: Fleet) -> N
     fleet.sandbox.faults("clear")
     assert {one["code"] for one in answer["problems"]} == {"quota-exceeded"}
     assert _groups(fleet, "malawi") == []
+
+
+def test_a_name_that_a_deleted_vault_keeps_refuses_before_anything_is_made_and_the_next_run_draws_another(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    """Python itself is told by its environment what is drawn; the program has no such switch."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import secrets\nsecrets.choice = lambda letters: letters[0]\n"
+    )
+    fleet.new("eswatini")
+    kept = AzureNames.of("eswatini", region_code(REGION), "aaaaaa").secrets_vault
+    _delete_a_vault(fleet, kept)
+    deploy = ("instance", "deploy", "eswatini", "--reason", "a test")
+    there = fleet.sandbox.command("status")["resources"]
+    refused = fleet.run(*deploy, expect=69, environment={"PYTHONPATH": str(tmp_path)})
+    (problem,) = refused["problems"]
+    assert problem["code"] == "name-taken"
+    assert kept in problem["message"]
+    assert "deleted" in problem["message"]
+    assert "run the command again: another suffix is drawn" in problem["hint"]
+    assert fleet.sandbox.command("status")["resources"] == there
+    assert fleet.groups("eswatini") == []
+    assert fleet.run("instance", "preview", "eswatini")["problems"] == []
+
+
+def _delete_a_vault(fleet: Fleet, name: str) -> None:
+    """Make a vault somewhere else and delete it: it is kept, and its name with it."""
+    group = fleet.sandbox.make_group("rg-of-somebody", within=fleet.sandbox.second)
+    sku = {"family": "A", "name": "standard"}
+    properties = {"tenantId": fleet.sandbox.told["directory_id"], "sku": sku, "accessPolicies": []}
+    path = f"{group}/providers/{_VAULT}/{name}"
+    fleet.sandbox.arm().put(path, _VAULTS, {"location": "westeurope", "properties": properties})
+    fleet.sandbox.arm().delete(path, _VAULTS)
 
 
 def test_a_principal_that_lacks_rights_is_told_the_roles_before_anything_is_made(fleet: Fleet) -> None:
