@@ -98,6 +98,7 @@ _STYLES: Mapping[str, Style] = {
     "Microsoft.Insights/metricAlerts": Style(state=False, tracked=True, created=200),
     "Microsoft.Insights/scheduledQueryRules": _ALERT,
     "Microsoft.Insights/diagnosticSettings": Style(state=False, created=200),
+    "Microsoft.AlertsManagement/smartDetectorAlertRules": _ALERT,
     "Microsoft.Consumption/budgets": _SUB,
 }
 

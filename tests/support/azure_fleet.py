@@ -23,7 +23,8 @@ __all__ = ["REGION", "TENANTRY", "WORKLOADS", "Fleet", "running_fleet"]
 TENANTRY = Path(sys.executable).with_name("tenantry")
 _EXAMPLES = Path(__file__).parents[2] / "examples"
 WORKLOADS = Path(__file__).parents[1] / "data/workloads"
-_MADE_BY_AZURE = frozenset({"microsoft.network/networkinterfaces"})  # of private endpoints
+# Of private endpoints, and of components of Application Insights.
+_MADE_BY_AZURE = ("/networkinterfaces/", "/smartdetectoralertrules/", "/application insights smart detection")
 REGION = "southafricanorth"
 
 
@@ -133,7 +134,8 @@ class Fleet:
         made = {identity.lower() for identity in self.made(name)}
         groups = self.groups(name)
         listed = [row for one in groups for row in self.sandbox.arm().list(f"{one}/resources", "2021-04-01")]
-        ids = [one["id"].lower() for one in listed if one["type"].lower() not in _MADE_BY_AZURE]
+        ids = [one["id"].lower() for one in listed]
+        ids = [one for one in ids if not any(part in one for part in _MADE_BY_AZURE)]
         return [one for one in (*ids, *map(str.lower, groups)) if one not in made]
 
     def condition(self, name: str, kind: str, *, expect: int = 0) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from tenantry.sandbox.types import (
     identity,
     monitor,
     network,
+    smart_detection,
     workspace,
     workspace_tables,
 )
@@ -47,4 +48,5 @@ def kinds(who: Identity) -> list[Kind]:
         monitor.QueryRules(),
         monitor.DiagnosticSettings(),
         monitor.Budgets(),
+        smart_detection.DetectorRules(),
     ]

@@ -26,8 +26,10 @@ _ASSIGNMENT: Final = TYPES["azure-native:authorization:RoleAssignment"]
 _GROUP: Final = TYPES["azure-native:resources:ResourceGroup"]
 _ROWS: Final = {name.lower(): row for name, row in ASSET_TYPES.items()}
 _INTERFACES: Final = "microsoft.network/networkinterfaces"
-# Azure makes these by itself for resources of ours, without our tags.
-_MADE_BY_AZURE: Final = frozenset({"microsoft.alertsmanagement/smartdetectoralertrules"})
+# Azure makes these by itself for a component of Application Insights, without our tags: the rule within
+# minutes, the group whom the rule calls up to hours later, and only in one resource group of a subscription.
+_DETECTOR_RULE: Final = "microsoft.alertsmanagement/smartdetectoralertrules"
+_DETECTOR_CALLS: Final = ("microsoft.insights/actiongroups", "application insights smart detection")
 _DATABASE, _SUBNET, _KEY, _SECRET, _LINK = (
     TYPES[f"azure-native:{token}"].arm_type
     for token in (
@@ -104,8 +106,13 @@ def resources(listed: Sequence[Mapping[str, Any]], opaque: str) -> Sequence[str]
     return [
         one["id"]
         for one in listed
-        if not _is_tagged(one, opaque) and one["type"].lower() not in {*_MADE_BY_AZURE, _INTERFACES}
+        if not _is_tagged(one, opaque) and one["type"].lower() != _INTERFACES and not _is_azures_own(one)
     ]
+
+
+def _is_azures_own(one: Mapping[str, Any]) -> bool:
+    type_, name = one["type"].lower(), str(one["id"]).rpartition("/")[2].lower()
+    return type_ == _DETECTOR_RULE or (type_, name) == _DETECTOR_CALLS
 
 
 def rights(reads: Reads, group: str, own: Collection[str]) -> Sequence[str]:

@@ -87,6 +87,28 @@ def test_what_would_stop_an_erasure_is_named_by_its_id_and_the_instances_own_is_
     assert all(identity in one.message and one.hint for identity, one in found.items())
 
 
+_INSIGHTS = "providers/microsoft.insights"
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        (f"{_INSIGHTS}/actiongroups/Application Insights Smart Detection", False),
+        ("providers/Microsoft.Insights/actionGroups/application insights smart detection", False),
+        ("providers/microsoft.alertsmanagement/smartDetectorAlertRules/Failure Anomalies - appi", False),
+        (f"{_INSIGHTS}/actiongroups/Application Insights Smart Detection 2", True),
+        (f"{_INSIGHTS}/webtests/Application Insights Smart Detection", True),
+    ],
+)
+def test_what_azure_makes_for_application_insights_is_in_nobodys_way_and_nothing_that_is_only_like_it(
+    path: str, *, told: bool
+) -> None:
+    azure, one = _Azure(), f"{_GROUP}/{path}"
+    azure.bodies[_GROUP] = {"id": _GROUP, "type": "x/groups", "tags": _OURS}
+    azure.bodies[one] = {"id": one, "type": "/".join(path.split("/")[1:3]), "tags": None}
+    assert list(_in_the_way(azure)) == [one] * told
+
+
 def test_nothing_is_in_the_way_where_there_is_no_group() -> None:
     azure = _Azure()
     azure.locks = ["/subscriptions/s/providers/Microsoft.Authorization/locks/b"]
