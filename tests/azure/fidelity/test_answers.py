@@ -17,6 +17,7 @@ from tenantry.adapters.engine import Engine
 from tenantry.components.azure.props import Suffixes
 from tenantry.model.azure_types import TYPES
 from tenantry.model.residency import AzurePlacement
+from tenantry.sandbox.native.azure import Azure
 from tenantry.sandbox.native.provider import serve
 from tenantry.stacks.instance import azure_program
 from tenantry.targets.azure import backups, retention
@@ -189,3 +190,23 @@ def test_every_answer_says_what_it_is(answers: dict[str, dict[str, Any]]) -> Non
         for identity, body in answers.items()
         if str(body.get("type", "")).lower() != TYPES[token_of(identity)].arm_type.lower()
     ] == []
+
+
+def test_what_no_program_declares_any_more_is_again_what_it_is_without_one(
+    sandbox: Sandbox, answers: dict[str, dict[str, Any]], beside: _Heard
+) -> None:
+    """It is there with its parent, so the provider puts it back. This changes the instance: it comes last."""
+    arm = sandbox.arm()
+    stand_in = Azure(caller=arm, vault=lambda _: arm, subscription_id=sandbox.told["subscription_id"])
+    found: dict[str, list[Any]] = defaultdict(list)
+    for identity in (one for one in answers if TYPES[token_of(one)].singleton):
+        token = token_of(identity)
+        stand_in.delete(token, identity, {})
+        found[token.rpartition(":")[2]].append(stand_in.read(token, identity) or {})
+    assert set(found) == {one.token.rpartition(":")[2] for one in TYPES.values() if one.singleton}
+    assert all(one["value"] == one["defaultValue"] for one in found["Configuration"])
+    assert {one["source"] for one in found["Configuration"]} == {"system-default"}
+    assert [one["properties"] for one in found["WebAppApplicationSettings"]] == [{}]
+    assert [one["allow"] for name in ("Ftp", "Scm") for one in found[f"WebApp{name}Allowed"]] == [True, True]
+    # To this one the provider says nothing, which leaves it as it is.
+    assert [one["deleteRetentionPolicy"]["enabled"] for one in found["BlobServiceProperties"]] == [True]
