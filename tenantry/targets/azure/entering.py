@@ -12,6 +12,7 @@ from typing import Final
 
 from tenantry.adapters import tools
 from tenantry.components.azure.props import APP_PASSWORD, APP_ROLE, AzureProps
+from tenantry.errors import FailedError, Problem
 from tenantry.model.profile import Profile, Service
 from tenantry.ports import Hold, OnEvent
 from tenantry.targets import terminal
@@ -53,7 +54,8 @@ def execute(
         BusyError: another operation holds the instance.
         RefusedError: it was cancelled, and the command was ended.
         UnavailableError: no such program, or the server does not let this machine in.
-        FailedError: somebody else locked the server, or afterwards it is still open.
+        FailedError: somebody else locked the server, or afterwards it is open, or may
+            be; the command's own exit code is told beside.
     """
     argv, folder = planned(props.profile, command)
     given = deploying.variables(clients, props, secrets, user=APP_ROLE, password=secrets[APP_PASSWORD])
@@ -62,9 +64,16 @@ def execute(
         return terminal.run(argv, environment=environment, folder=folder)
     server = deploying.server_id(props.subscription_id, props.names)
     way = ToDatabase(clients.arm, server, deploying.door(clients, props))
-    with hold() as lease, way_in.opened(way, lease, on_event):
-        lease.check()
-        lease.intent(f"run {Path(argv[0]).name} with the instance's environment")
-        code = terminal.run(argv, environment=environment, folder=folder, watch=lease.check)
-        lease.evidence(f"it ended with {code}")
+    code: int | None = None
+    try:
+        with hold() as lease, way_in.opened(way, lease, on_event):
+            lease.check()
+            lease.intent(f"run {Path(argv[0]).name} with the instance's environment")
+            code = terminal.run(argv, environment=environment, folder=folder, watch=lease.check)
+            lease.evidence(f"it ended with {code}")
+    except FailedError as error:
+        if code is None:
+            raise
+        ended = Problem(code="command-ended", message=f"the command itself ended with {code}")
+        raise FailedError(problems=[*error.problems, ended], code=error.code) from None
     return code

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from tenantry.ports import Lease
@@ -26,10 +28,10 @@ class ByNetworkRule(Way):
         """See the base."""
         self._set("Enabled", [self.rule(address)] if address else [])
 
-    def close(self, lease: Lease) -> None:
+    def closing(self, lease: Lease) -> Sequence[Callable[[], object]]:
         """See the base."""
         del lease  # no lock forbids it
-        self._set("Disabled", [])
+        return [partial(self._set, "Disabled", [])]
 
     def is_closed(self) -> bool:
         """See the base."""

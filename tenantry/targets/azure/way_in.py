@@ -13,10 +13,11 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Final, TypeVar
 
 from tenantry.adapters.azure_arm import Arm
-from tenantry.errors import DefectError, FailedError, TenantryError, UnavailableError
+from tenantry.errors import DefectError, FailedError, Problem, TenantryError, UnavailableError
 from tenantry.ports import Event, Lease, OnEvent
 from tenantry.targets.azure import lent_roles, locks
 
@@ -67,8 +68,11 @@ class Way(ABC):
         """Enter once, and leave. Raise TenantryError while we are not let in."""
 
     @abstractmethod
-    def close(self, lease: Lease) -> None:
-        """Let nobody in any more. Not after a look, which may still show what was before it was opened."""
+    def closing(self, lease: Lease) -> Sequence[Callable[[], object]]:
+        """Return what lets nobody in any more, part by part: each is done whatever becomes of another.
+
+        Not after a look, which may still show what was before it was opened.
+        """
 
     @abstractmethod
     def is_closed(self) -> bool:
@@ -90,14 +94,14 @@ def opened(way: Way, lease: Lease, on_event: OnEvent, *, principal: str = "") ->
     Raises:
         UnavailableError: the address is not learned, or the service does not let it in.
         FailedError: somebody else's lock would forbid to close it again; nothing was opened then.
-            Or afterwards it is still open.
+            Or afterwards it is open, or may be (``way-in-open``): what went wrong inside is told beside.
         RefusedError: the operation was cancelled.
     """
     for resource in dict.fromkeys((way.id, way.asked.id)):
         locks.refuse_locked(way.arm, resource)
     lease.intent(f"way in: allow the operator's address at {way.name}")
     on_event(Event(text="opening the private way in for this machine"))
-    role = ""
+    role, inside = "", list[Problem]()
     try:
         if way.role:
             role = lent_roles.lend(way.arm, way.id, role=way.role, principal=principal)
@@ -108,40 +112,64 @@ def opened(way: Way, lease: Lease, on_event: OnEvent, *, principal: str = "") ->
         if address or way.role:
             _until(way, way.enter, "does not let this machine in", lease)
         yield
+    except TenantryError as error:
+        inside += error.problems
+        raise
     finally:
         on_event(Event(text="closing the private way in"))
-        _withdraw(way, lease, role)
+        _withdraw(way, lease, role, inside=inside)
         lease.evidence("way in: withdrawn, and seen to be closed")
 
 
 def shut(way: Way, lease: Lease) -> None:
-    """Withdraw what an operation allowed, and look that it is so. What is gone is closed."""
+    """Withdraw what an operation allowed, and look that it is so. What is gone is closed.
+
+    Raises:
+        FailedError: it is still open, or may be.
+    """
     if not way.is_closed():
-        _withdraw(way, lease, "")
+        _withdraw(way, lease)
 
 
-def _withdraw(way: Way, lease: Lease, role: str) -> None:
+def _withdraw(way: Way, lease: Lease, role: str = "", *, inside: Sequence[Problem] = ()) -> None:
+    """Withdraw each part of what was allowed, and look that it is so; ``inside`` is told beside a failure."""
+    parts = [*way.closing(lease)]
+    if way.role:
+        parts.append(partial(lent_roles.withdraw, way.arm, way.id, known=role, lease=lease))
+    failed = dict[str, None]()  # in their order, each once
+    for part in parts:
+        try:
+            part()
+        except TenantryError as error:
+            failed[error.message] = None
     try:
-        way.close(lease)
-    finally:
-        if way.role:
-            lent_roles.withdraw(way.arm, way.id, known=role, lease=lease)
-    _see_that_it_is_closed(way)
+        if not failed and _is_seen_to_be_closed(way):
+            return
+    except TenantryError as error:
+        failed[error.message] = None
+    raise _left_open(way, "; ".join(failed), inside)
 
 
-def _see_that_it_is_closed(way: Way) -> None:
-    """Look until it is seen to be closed: a look may show what was a moment ago."""
+def _left_open(way: Way, why: str, inside: Sequence[Problem]) -> FailedError:
+    state = f"may still be open: {why}" if why else "is still open"
+    told = Problem(
+        code="way-in-open",
+        message=f"the private way into {way.name} {state}",
+        hint="run the same command again, or deploy the instance: either closes it. In the portal its public "
+        "access must be off, without a rule for an address, and without a role of tenantry's own principal "
+        "there",
+    )
+    return FailedError(problems=[told, *inside], code=told.code, hint=told.hint)
+
+
+def _is_seen_to_be_closed(way: Way) -> bool:
+    """Look until it is seen to be closed, or for long: a look may show what was a moment ago."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while not (way.is_closed() and not (way.role and lent_roles.left(way.arm, way.id))):
-        if time.monotonic() < deadline:
-            time.sleep(1)
-            continue
-        raise FailedError(
-            f"the private way into {way.name} is still open",
-            hint="run the same command again; in the portal its public access must be off, without a rule "
-            "for an address, and without a role of tenantry's own principal there",
-            code="way-in-open",
-        )
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(1)
+    return True
 
 
 def _address(way: Way, lease: Lease) -> str:
@@ -155,8 +183,7 @@ def _address(way: Way, lease: Lease) -> str:
         asked.allow("")
         return _until(asked, asked.address, says, lease)
     finally:
-        asked.close(lease)
-        _see_that_it_is_closed(asked)
+        _withdraw(asked, lease)
 
 
 def _until(way: Way, act: Callable[[], _Found], why: str, lease: Lease) -> _Found:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from tenantry.adapters.azure_arm import Arm
@@ -59,16 +60,19 @@ class ToDatabase(Way):
         with self._door.open(timeout=10):
             pass
 
-    def close(self, lease: Lease) -> None:
-        """See the base. A delete lock forbids to delete the rule, too: our own is lifted, and put back."""
-        self._set_public_access("Disabled")
-        # If we made none, it may have let us in by one that a killed run left.
-        if self._ruled or self.arm.get(self._rule, _VERSION) is not None:
-            locks.delete_part(self.arm, self._rule, _VERSION, of=self.id, lease=lease)
+    def closing(self, lease: Lease) -> Sequence[Callable[[], object]]:
+        """See the base."""
+        return [partial(self._set_public_access, "Disabled"), partial(self._delete_rule, lease)]
 
     def is_closed(self) -> bool:
         """See the base."""
         return is_closed(self.arm, self.id)
+
+    def _delete_rule(self, lease: Lease) -> None:
+        """Delete our rule. A delete lock forbids that, too: our own is lifted, and put back."""
+        # If we made none, it may have let us in by one that a killed run left.
+        if self._ruled or self.arm.get(self._rule, _VERSION) is not None:
+            locks.delete_part(self.arm, self._rule, _VERSION, of=self.id, lease=lease)
 
     def _set_public_access(self, value: str) -> None:
         self.arm.patch(self.id, _VERSION, {"properties": {"network": {"publicNetworkAccess": value}}})
