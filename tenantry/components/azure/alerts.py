@@ -134,7 +134,7 @@ class Alerts(pulumi.ComponentResource):
                     )
                 ],
             ),
-            actions=[monitor.MetricAlertActionArgs(action_group_id=self._monitoring.people.id)],
+            actions=[monitor.MetricAlertActionArgs(action_group_id=self._monitoring.action_group.id)],
             tags=self._props.all_tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -188,7 +188,7 @@ class Alerts(pulumi.ComponentResource):
                 component_id=insights,
                 failed_location_count=2,
             ),
-            actions=[monitor.MetricAlertActionArgs(action_group_id=self._monitoring.people.id)],
+            actions=[monitor.MetricAlertActionArgs(action_group_id=self._monitoring.action_group.id)],
             tags=props.all_tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -220,7 +220,7 @@ class Alerts(pulumi.ComponentResource):
                     )
                 ]
             ),
-            actions=monitor.ActionsArgs(action_groups=[self._monitoring.people.id]),
+            actions=monitor.ActionsArgs(action_groups=[self._monitoring.action_group.id]),
             tags=self._props.all_tags,
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -55,7 +55,7 @@ class Cache(pulumi.ComponentResource):
             access_keys_authentication=redisenterprise.AccessKeysAuthentication.ENABLED,
             opts=mine,
         )
-        self.door = PrivateEndpoint(
+        self.private_endpoint = PrivateEndpoint(
             props,
             group,
             net,

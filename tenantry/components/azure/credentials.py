@@ -18,7 +18,7 @@ from tenantry.components.azure.identity import (
     CRYPTO_USER,
     SECRETS_USER,
     Identities,
-    assign,
+    role_assignment,
 )
 from tenantry.components.azure.network import Link, Network, PrivateEndpoint
 from tenantry.components.azure.props import IN_VAULT, AzureProps
@@ -51,7 +51,7 @@ class Credentials(pulumi.ComponentResource):
         self.secrets_vault = self._vault(
             "secrets-vault", props.names.secrets_vault, props.region.name, protected=False
         )
-        may_encrypt = assign(
+        may_encrypt = role_assignment(
             "key-identity-may-encrypt",
             props,
             role=CRYPTO_USER,
@@ -65,7 +65,7 @@ class Credentials(pulumi.ComponentResource):
         self.pair_vault: keyvault.Vault | None = None
         if props.geo_backup is not None and identities.pair_key is not None:
             self._in_the_pair(props.geo_backup.name, identities)
-        may_read = assign(
+        may_read = role_assignment(
             "app-may-read-secrets",
             props,
             role=SECRETS_USER,
@@ -74,7 +74,7 @@ class Credentials(pulumi.ComponentResource):
             opts=mine,
         )
         made = [self.keep(name, value) for name, value in sorted(secrets.items())]
-        doors = [
+        private_endpoints = [
             PrivateEndpoint(
                 props,
                 group,
@@ -87,7 +87,7 @@ class Credentials(pulumi.ComponentResource):
                 ("secrets-vault", props.names.secrets_vault, self.secrets_vault),
             )
         ]
-        self.readable: Sequence[pulumi.Resource] = [may_read, *made, *doors]
+        self.readable: Sequence[pulumi.Resource] = [may_read, *made, *private_endpoints]
         self.register_outputs({})
 
     def _vault(self, name: str, called: str, location: str, *, protected: bool) -> keyvault.Vault:
@@ -143,7 +143,7 @@ class Credentials(pulumi.ComponentResource):
         vault = self._vault("pair-keys-vault", self._props.names.pair_keys_vault, region, protected=True)
         assert identities.pair_key is not None
         self.key_is_usable.append(
-            assign(
+            role_assignment(
                 "pair-key-identity-may-encrypt",
                 self._props,
                 role=CRYPTO_USER,

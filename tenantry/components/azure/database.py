@@ -62,7 +62,7 @@ class Database(pulumi.ComponentResource):
             identity=dbforpostgresql.UserAssignedIdentityArgs(
                 type="UserAssigned", user_assigned_identities=_used(identities)
             ),
-            data_encryption=_encryption(identities, credentials),
+            data_encryption=_customer_managed_key(identities, credentials),
             tags=props.all_tags,
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -92,7 +92,7 @@ class Database(pulumi.ComponentResource):
                 source="user-override",
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[last]),
             )
-        self.door = PrivateEndpoint(
+        self.private_endpoint = PrivateEndpoint(
             props,
             group,
             net,
@@ -109,7 +109,9 @@ def _used(identities: Identities) -> pulumi.Output[dict[str, dbforpostgresql.Use
     )
 
 
-def _encryption(identities: Identities, credentials: Credentials) -> dbforpostgresql.DataEncryptionArgs:
+def _customer_managed_key(
+    identities: Identities, credentials: Credentials
+) -> dbforpostgresql.DataEncryptionArgs:
     pair: dict[str, pulumi.Input[str]] = {}
     if credentials.pair_key is not None and identities.pair_key is not None:
         pair = {

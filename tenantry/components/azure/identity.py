@@ -15,7 +15,7 @@ __all__ = [
     "CRYPTO_USER",
     "SECRETS_USER",
     "Identities",
-    "assign",
+    "role_assignment",
 ]
 
 # Built-in roles, by their ids, which are the same in every directory.
@@ -52,7 +52,7 @@ class Identities(pulumi.ComponentResource):
         )
 
 
-def assign(
+def role_assignment(
     name: str,
     props: AzureProps,
     *,

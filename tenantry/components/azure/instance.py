@@ -9,9 +9,9 @@ from tenantry.components.azure.alerts import Alerts, Watched
 from tenantry.components.azure.cache import Cache
 from tenantry.components.azure.credentials import Credentials
 from tenantry.components.azure.database import Database
-from tenantry.components.azure.guard import Guard
 from tenantry.components.azure.identity import Identities
-from tenantry.components.azure.monitoring import Monitoring, Sender
+from tenantry.components.azure.locks import Locks
+from tenantry.components.azure.monitoring import DiagnosticSetting, Monitoring
 from tenantry.components.azure.network import Network
 from tenantry.components.azure.portal import Portal
 from tenantry.components.azure.props import AzureProps
@@ -65,9 +65,9 @@ class AzureInstance(pulumi.ComponentResource):
             after=after,
             opts=mine,
         )
-        self._watch()
+        self.monitoring.diagnose(self._diagnostic_settings())
         self.alerts = Alerts(props, group, self.monitoring, self._watched(), opts=mine)
-        self._guard(mine)
+        self._lock(mine)
         self.register_outputs({})
 
     def _services(self, props: AzureProps, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:
@@ -76,13 +76,13 @@ class AzureInstance(pulumi.ComponentResource):
         self.database = self.storage = self.cache = self.portal = None
         if props.needs(Service.DATABASE):
             self.database = Database(props, group, net, self.identities, self.credentials, opts=opts)
-            after.append(self.database.door)
+            after.append(self.database.private_endpoint)
         if props.needs(Service.BLOBS):
             self.storage = Storage(props, group, net, self.identities, self.credentials, opts=opts)
             after += self.storage.ready
         if props.needs(Service.CACHE):
             self.cache = Cache(props, group, net, opts=opts)
-            after.append(self.cache.door)
+            after.append(self.cache.private_endpoint)
         if props.needs(Service.PORTAL):
             self.portal = Portal(props, group, opts=opts)
         return after
@@ -105,8 +105,8 @@ class AzureInstance(pulumi.ComponentResource):
             known["portal.url"] = self.portal.url
         return known
 
-    def _watch(self) -> None:
-        """Keep what each resource can send by a diagnostic setting, in the instance's own workspace.
+    def _diagnostic_settings(self) -> dict[str, DiagnosticSetting]:
+        """Return what each resource can send by a diagnostic setting, in the instance's own workspace.
 
         Without one are Application Insights, whose rows lie in that workspace already, so that
         Azure wants another one of it; the private endpoints' network interfaces, which Azure
@@ -114,27 +114,29 @@ class AzureInstance(pulumi.ComponentResource):
         endpoints, zones, identities, alert rules. docs/explanation/azure.md has the sources.
         """
         net = self.network
-        senders = {name: Sender(id=one, logs="audit") for name, one in self._vaults().items()}
-        senders |= {
-            "site": Sender(id=self.workload.site.id, logs="allLogs"),
-            "plan": Sender(id=self.workload.plan.id),
-            "workspace": Sender(id=self.monitoring.workspace.id, logs="audit"),
-            "network": Sender(id=net.network.id, logs="allLogs"),
-            "app-rules": Sender(id=net.app_rules.id, logs="allLogs", metrics=False),
-            "endpoints-rules": Sender(id=net.endpoints_rules.id, logs="allLogs", metrics=False),
+        settings = {name: DiagnosticSetting(one, logs="audit") for name, one in self._vaults().items()}
+        settings |= {
+            "site": DiagnosticSetting(self.workload.site.id, logs="allLogs"),
+            "plan": DiagnosticSetting(self.workload.plan.id),
+            "workspace": DiagnosticSetting(self.monitoring.workspace.id, logs="audit"),
+            "network": DiagnosticSetting(net.network.id, logs="allLogs"),
+            "app-rules": DiagnosticSetting(net.app_rules.id, logs="allLogs", metrics=False),
+            "endpoints-rules": DiagnosticSetting(net.endpoints_rules.id, logs="allLogs", metrics=False),
         }
         if self.database is not None:
-            senders["server"] = Sender(id=self.database.server.id, logs="audit")
+            settings["server"] = DiagnosticSetting(self.database.server.id, logs="audit")
         if self.storage is not None:
             blobs = pulumi.Output.concat(self.storage.account.id, "/blobServices/default")
-            senders["storage"] = Sender(id=self.storage.account.id)
-            senders["blobs"] = Sender(id=blobs, logs="audit")
+            settings["storage"] = DiagnosticSetting(self.storage.account.id)
+            settings["blobs"] = DiagnosticSetting(blobs, logs="audit")
         if self.cache is not None:
-            senders["cache"] = Sender(id=self.cache.cluster.id)
-            senders["cache-database"] = Sender(id=self.cache.database.id, logs="allLogs", metrics=False)
+            settings["cache"] = DiagnosticSetting(self.cache.cluster.id)
+            settings["cache-database"] = DiagnosticSetting(
+                self.cache.database.id, logs="allLogs", metrics=False
+            )
         if self.portal is not None:
-            senders["portal"] = Sender(id=self.portal.site.id, logs="allLogs", metrics=False)
-        self.monitoring.keep_logs(senders)
+            settings["portal"] = DiagnosticSetting(self.portal.site.id, logs="allLogs", metrics=False)
+        return settings
 
     def _vaults(self) -> dict[str, pulumi.Input[str]]:
         """Return the ids of all vaults, by a name."""
@@ -153,17 +155,17 @@ class AzureInstance(pulumi.ComponentResource):
             server=self.database.server.id if self.database else None,
         )
 
-    def _guard(self, opts: pulumi.ResourceOptions) -> None:
-        guarded = {
+    def _lock(self, opts: pulumi.ResourceOptions) -> None:
+        locked = {
             **self._vaults(),
             "workspace": self.monitoring.workspace.id,
             "site": self.workload.site.id,  # the folders lie in it
         }
         if self.database is not None:
-            guarded["server"] = self.database.server.id
+            locked["server"] = self.database.server.id
         if self.storage is not None:
-            guarded["storage"] = self.storage.account.id
-        self.locks = Guard(guarded, opts=opts)
+            locked["storage"] = self.storage.account.id
+        self.locks = Locks(locked, opts=opts)
 
 
 def _zones(props: AzureProps) -> list[str]:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import pulumi
 from pulumi_azure_native import applicationinsights, monitor, operationalinsights
 
 from tenantry.components.azure.props import AzureProps
 
-__all__ = ["Monitoring", "Sender"]
+__all__ = ["DiagnosticSetting", "Monitoring"]
 
 _WITH_A_DAY_MORE = 30  # days of retention at which Azure keeps rows for 31, unless it is told not to
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sender:
-    """A resource that has a diagnostic setting, and what it can send by it."""
+@dataclass(frozen=True)
+class DiagnosticSetting:
+    """What a resource sends to the workspace."""
 
-    id: pulumi.Input[str]
-    logs: str = ""  # the group of log categories: "audit", "allLogs"; "": it has none
+    resource_id: pulumi.Input[str]
+    _: KW_ONLY
+    logs: str = ""  # the category group of its logs: "audit", "allLogs"; "": it has none
     metrics: bool = True  # False: it has none that a setting sends
 
 
@@ -57,7 +58,7 @@ class Monitoring(pulumi.ComponentResource):
             tags=props.all_tags,
             opts=mine,
         )
-        self.people = monitor.ActionGroup(
+        self.action_group = monitor.ActionGroup(
             "people",
             resource_group_name=group,
             action_group_name=props.names.action_group,
@@ -82,14 +83,14 @@ class Monitoring(pulumi.ComponentResource):
         )
         self.register_outputs({})
 
-    def keep_logs(self, senders: Mapping[str, Sender]) -> None:
-        """Send the logs and metrics of resources to the workspace; ``senders`` has each by a name."""
-        for name, one in senders.items():
+    def diagnose(self, diagnostic_settings: Mapping[str, DiagnosticSetting]) -> None:
+        """Send the logs and metrics of resources to the workspace; each has a name here."""
+        for name, one in diagnostic_settings.items():
             logs = [monitor.DiagnosticsLogSettingsArgs(category_group=one.logs, enabled=True)]
             metrics = [monitor.DiagnosticsMetricSettingsArgs(category="AllMetrics", enabled=True)]
             monitor.DiagnosticSetting(
                 f"logs-of-{name}",
-                resource_uri=one.id,
+                resource_uri=one.resource_id,
                 name="tenantry",
                 workspace_id=self.workspace.id,
                 logs=logs if one.logs else [],

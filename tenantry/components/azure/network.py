@@ -136,7 +136,7 @@ class Network(pulumi.ComponentResource):
 
 
 class PrivateEndpoint(pulumi.ComponentResource):
-    """The only door to a data service, inside of the network."""
+    """The only way to a data service, inside of the network."""
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ import pulumi
 from pulumi_azure_native import storage
 
 from tenantry.components.azure.credentials import Credentials
-from tenantry.components.azure.identity import BLOB_CONTRIBUTOR, Identities, assign
+from tenantry.components.azure.identity import BLOB_CONTRIBUTOR, Identities, role_assignment
 from tenantry.components.azure.network import Link, Network, PrivateEndpoint
 from tenantry.components.azure.props import AzureProps
 
@@ -47,7 +47,7 @@ class Storage(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[last]),
             )
         mine = pulumi.ResourceOptions(parent=self)
-        may_write = assign(
+        may_write = role_assignment(
             "app-may-write-blobs",
             props,
             role=BLOB_CONTRIBUTOR,
@@ -56,8 +56,8 @@ class Storage(pulumi.ComponentResource):
             opts=mine,
         )
         link = Link(title="storage", name=props.names.storage, resource_id=self.account.id, kind="blob")
-        door = PrivateEndpoint(props, group, net, link, opts=mine)
-        self.ready: list[pulumi.Resource] = [may_write, door]
+        private_endpoint = PrivateEndpoint(props, group, net, link, opts=mine)
+        self.ready: list[pulumi.Resource] = [may_write, private_endpoint]
         self.register_outputs({})
 
     def _account(self, identities: Identities, credentials: Credentials) -> storage.StorageAccount:
@@ -83,15 +83,7 @@ class Storage(pulumi.ComponentResource):
             identity=storage.IdentityArgs(
                 type=storage.IdentityType.USER_ASSIGNED, user_assigned_identities=[identities.key.id]
             ),
-            encryption=storage.EncryptionArgs(
-                key_source=storage.KeySource.MICROSOFT_KEYVAULT,
-                key_vault_properties=storage.KeyVaultPropertiesArgs(
-                    key_vault_uri=props.vault_uri(props.names.keys_vault), key_name=credentials.key.name
-                ),
-                encryption_identity=storage.EncryptionIdentityArgs(
-                    encryption_user_assigned_identity=identities.key.id
-                ),
-            ),
+            encryption=_customer_managed_key(props, identities, credentials),
             tags=props.all_tags,
             opts=pulumi.ResourceOptions(parent=self, depends_on=credentials.key_is_usable),
         )
@@ -125,3 +117,18 @@ class Storage(pulumi.ComponentResource):
             f"BlobEndpoint={props.blobs_url};AccountKey="
         )
         return pulumi.Output.secret(listed.apply(lambda found: told + found.keys[0].value))
+
+
+def _customer_managed_key(
+    props: AzureProps, identities: Identities, credentials: Credentials
+) -> storage.EncryptionArgs:
+    """Return the key without a version, so that Azure takes its newest."""
+    return storage.EncryptionArgs(
+        key_source=storage.KeySource.MICROSOFT_KEYVAULT,
+        key_vault_properties=storage.KeyVaultPropertiesArgs(
+            key_vault_uri=props.vault_uri(props.names.keys_vault), key_name=credentials.key.name
+        ),
+        encryption_identity=storage.EncryptionIdentityArgs(
+            encryption_user_assigned_identity=identities.key.id
+        ),
+    )

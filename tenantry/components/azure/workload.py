@@ -35,7 +35,7 @@ class Workload(pulumi.ComponentResource):
     ) -> None:
         """Pages of the origins ``pages`` may ask the site, with the person's cookies.
 
-        ``after`` is what must be there before its settings: secrets, roles, the database's door.
+        ``after`` is what must be there before its settings: secrets, roles, the database's private endpoint.
         """
         super().__init__("tenantry:azure:Workload", "workload", None, opts)
         mine = pulumi.ResourceOptions(parent=self)

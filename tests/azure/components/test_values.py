@@ -10,7 +10,7 @@ import pytest
 
 from tenantry.config.regions import find_region
 from tenantry.model.residency import AzurePlacement, ZoneRedundancy
-from tests.azure.components.running import sent_by
+from tests.azure.components.running import engine_at, sent_by
 from tests.azure.recording import example_props, token_of
 
 _GROUP = "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg-kenya-san-abc234"
@@ -28,13 +28,19 @@ _PORTAL = f"{_PROVIDERS}.Web/staticSites/stapp-kenya-san-abc234"
 _PLAN = f"{_PROVIDERS}.Web/serverfarms/asp-kenya-san-abc234"
 _EMAILS = ("it@example.org", "ops@example.org")
 
+_URNS = Path(__file__).parents[2] / "data" / "azure-urns.txt"
+
 Sent = Mapping[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Sent:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("values")
+
+
+@pytest.fixture(scope="module")
+def whole(folder: Path) -> Sent:
     """An instance with every service and every wish, in the cloud to rehearse with."""
-    folder = tmp_path_factory.mktemp("values")
     placement = AzurePlacement(
         region="southafricanorth",
         zone_redundancy=ZoneRedundancy.REQUIRED,
@@ -53,6 +59,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Sent:
         rehearsal=True,
     )
     return sent_by(folder / "engine", props)
+
+
+@pytest.mark.usefixtures("whole")
+def test_every_resource_keeps_the_urn_that_instances_know_it_by(folder: Path) -> None:
+    """To the engine another URN is another resource: the old one, that people use, would be deleted."""
+    made = engine_at(folder / "engine", port=0).resources("one")
+    urns = sorted("::".join(one.urn.split("::")[2:]) for one in made if "azure" in one.type)
+    assert urns == _URNS.read_text(encoding="utf-8").splitlines()
 
 
 @pytest.fixture(scope="module")

@@ -9,16 +9,16 @@ from pulumi_azure_native import authorization
 
 from tenantry.model.azure_names import LOCK
 
-__all__ = ["Guard"]
+__all__ = ["Locks"]
 
 
-class Guard(pulumi.ComponentResource):
+class Locks(pulumi.ComponentResource):
     """One lock per resource that holds data."""
 
-    def __init__(self, guarded: Mapping[str, pulumi.Input[str]], *, opts: pulumi.ResourceOptions) -> None:
-        """``guarded`` has the id of each resource, by a name."""
-        super().__init__("tenantry:azure:Guard", "guard", None, opts)
-        for name, resource_id in guarded.items():
+    def __init__(self, locked: Mapping[str, pulumi.Input[str]], *, opts: pulumi.ResourceOptions) -> None:
+        """``locked`` has the id of each resource, by a name."""
+        super().__init__("tenantry:azure:Guard", "guard", None, opts)  # the name in the state stays
+        for name, resource_id in locked.items():
             authorization.ManagementLockByScope(
                 f"lock-{name}",
                 scope=resource_id,
