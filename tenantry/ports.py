@@ -59,6 +59,7 @@ class Event:
     resource: str = ""
     done: bool = False
     same: bool = False  # nothing had to be done
+    recorded: bool = False  # what a step of an erasure will do, for the journal as well
 
 
 OnEvent = Callable[[Event], None]

@@ -37,6 +37,12 @@ def erase(instance: Instance, *, services: Services, reason: str) -> tuple[bool,
         evidence = services.target.prove_absent(instance, _recorded(instance), services.on_event)
         return _all_absent(evidence), evidence
     with services.register.lease(instance, kind="erase", person=services.person, reason=reason) as lease:
+
+        def tell(event: Event) -> None:
+            if event.recorded:
+                lease.intent(f"{instance.mark}erase: {event.text}")
+            services.on_event(event)
+
         if stopping := services.target.obstacles(instance):
             raise FailedError(problems=[*stopping.values()])
         instance = _enter(instance, services=services)
@@ -47,7 +53,7 @@ def erase(instance: Instance, *, services: Services, reason: str) -> tuple[bool,
             lease.check()
             lease.intent(f"{instance.mark}erase: {name}")
             services.on_event(Event(text=name))
-            act(services.on_event)
+            act(tell)
             lease.evidence(f"{instance.mark}erase: {name}: done ({method})")
         services.on_event(Event(text="looking whether anything is left"))
         evidence = services.target.prove_absent(instance, known, services.on_event)

@@ -12,7 +12,8 @@ from tenantry.journeys.services import Services
 from tenantry.journeys.suspend import resume, suspend
 from tenantry.model.lifecycle import State
 from tenantry.model.names import new_opaque_name
-from tenantry.ports import Instance
+from tenantry.model.status import EraseMethod
+from tenantry.ports import Event, Instance, OnEvent
 from tests.journeys.sweep import spec_and_profile
 from tests.support.memory_target import World
 
@@ -52,6 +53,25 @@ def test_an_instance_whose_erasure_is_refused_lives_on_as_it_was(
     journey(_now(services), services=services, reason="a test")
     assert erase(_now(services), services=services, reason="a test")[0] is True
     assert _now(services).state is State.ERASED
+
+
+def test_what_a_step_says_is_to_be_recorded_is_in_the_journal_before_it_is_done_and_other_progress_never(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance = _deploy(services)
+    before: list[str] = []
+
+    def lift(tell: OnEvent) -> None:
+        tell(Event(text="lift the lock of the server", recorded=True))
+        before.extend(one.text or "" for one in services.register.journal(instance.name))
+        tell(Event(text="waiting for the server"))
+
+    steps = [("lift the locks", EraseMethod.CLEAR, lift), *services.target.erase_steps(instance)]
+    monkeypatch.setattr(services.target, "erase_steps", lambda _: steps)
+    erase(instance, services=services, reason="a test")
+    assert before[-1].endswith("erase: lift the lock of the server")
+    texts = [one.text or "" for one in services.register.journal(instance.name)]
+    assert not [one for one in texts if "waiting for the server" in one]
 
 
 def test_an_instance_is_erased_at_the_time_of_the_place_where_it_lived(services: Services) -> None:

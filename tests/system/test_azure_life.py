@@ -457,6 +457,8 @@ def test_an_erased_instance_is_told_with_what_azure_keeps_until_nothing_is_left(
     told = [str(one["text"]) for one in lines]
     noted = [one for one in told if "residue since " in one]
     assert len(noted) == len([one for one in noted if " until 2" in one]) + 1 == len(status["residues"])
+    lifted = {one.rpartition("lift the lock ")[2] for one in told if "erase: lift the lock " in one}
+    assert lifted == {one for one, token in zambia.made.items() if token.endswith("ManagementLockByScope")}
     vault = [one for one in erased["assets"] if one["id"].rpartition("/")[2].startswith("kvs-")]
     assert {one["method"] for one in vault if one["type"] == "Microsoft.KeyVault/vaults"} == {"purge"}
     assert [one for one in noted if "/deletedSites/" in one and "emptied before" in one]

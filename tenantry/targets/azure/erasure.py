@@ -136,7 +136,7 @@ class _Erasure:
         """Remove the locks that the components made."""
         found = [lock["id"] for lock in self._locks() if locks.is_own(lock, self._group)]
         for lock in found:
-            tell(Event(text=f"lifting the lock {lock.rpartition('/')[2]}"))
+            tell(Event(text=f"lift the lock {lock}", recorded=True))
         self._delete_all(found, locks.VERSION)
 
     def empty_site(self, tell: OnEvent) -> None:

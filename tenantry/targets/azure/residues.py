@@ -36,7 +36,7 @@ _ACTIVITY_KEPT: Final = timedelta(days=90)
 _HEARD: Final = timedelta(minutes=10)  # until every list has what was deleted
 _REMEDIES: Final = {
     "vault": "a deleted vault, which can be recovered until its date; purge protection forbids to purge it",
-    "workspace": "a deleted workspace: recover it in its group (make that anew), delete it with force",
+    "workspace": "a deleted workspace: recover it in its group, then delete it with force",
     "site": "a deleted site; nothing shortens the time",
     "storage account": "a deleted account, emptied before; nothing shortens the time",
 }

@@ -224,3 +224,30 @@ def test_that_the_activity_log_tells_of_it_is_noted_with_its_date() -> None:
     world.run().note_residues(world.tell)
     (noted,) = world.noted
     assert (noted.is_record, noted.until) == (True, _NOW + timedelta(days=90))
+
+
+class _Locked(_Manager):
+    """Has locks, and keeps the order of what is told and of what is deleted."""
+
+    def __init__(self, *locked: str) -> None:
+        super().__init__()
+        self.locked = locked
+
+    def list(self, path: str, version: str, **query: str) -> Sequence[Any]:
+        assert path == "/subscriptions/s/providers/Microsoft.Authorization/locks"
+        return [{"id": one} for one in self.locked]
+
+
+def test_each_own_lock_is_to_be_recorded_with_its_id_before_the_first_is_lifted_and_no_other_is() -> None:
+    at = "/providers/Microsoft.Authorization/locks/tenantry-holds-data"
+    ours = [f"{_SERVER}{at}", f"{_SITE}{at}"]
+    manager = _Locked(*ours, f"{_GROUP}-2/providers/Microsoft.Web/sites/theirs{at}")
+    told: list[Event] = []
+
+    def tell(event: Event) -> None:
+        assert manager.done == [], "said before it is done"
+        told.append(event)
+
+    _World(manager, _Files()).run().lift_locks(tell)
+    assert [(one.text, one.recorded) for one in told] == [(f"lift the lock {one}", True) for one in ours]
+    assert sorted(manager.done) == sorted(("DELETE", one) for one in ours)
