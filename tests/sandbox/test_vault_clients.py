@@ -169,9 +169,11 @@ def test_a_closed_vault_takes_no_connection_and_one_with_rules_names_the_address
     assert vaults.secrets(ruled).set_secret("x", "y").value == "y"
 
 
-def test_a_deleted_vault_keeps_its_name_and_is_recovered_with_its_secrets(vaults: _Vaults) -> None:
+def test_a_deleted_vault_keeps_its_name_and_is_recovered_with_its_secrets_and_keys(vaults: _Vaults) -> None:
     name = vaults.make()
     vaults.secrets(name).set_secret("x", "y")
+    key = {"properties": {"kty": "RSA", "keySize": 2048}}
+    made_key = vaults.client.keys.create_if_not_exist(vaults.group, name, "data", key)
     vaults.client.vaults.delete(vaults.group, name)
     assert name in [one.name for one in vaults.client.vaults.list_deleted()]
     told = vaults.client.vaults.check_name_availability({"name": name, "type": "Microsoft.KeyVault/vaults"})
@@ -188,6 +190,7 @@ def test_a_deleted_vault_keeps_its_name_and_is_recovered_with_its_secrets(vaults
     for role in _OFFICERS:  # role assignments do not come back with a vault
         vaults.sandbox.assign(made.id, role)
     assert vaults.secrets(name).get_secret("x").value == "y"
+    assert vaults.client.keys.get(vaults.group, name, "data").key_uri == made_key.key_uri
 
 
 def test_a_purged_vault_is_in_no_byte_of_the_sandbox(vaults: _Vaults) -> None:

@@ -81,6 +81,9 @@ class Vaults(Kind):
         kept = deleted_vaults(cloud).get(new.name.lower())
         if recover and kept is not None:
             before = kept["body"]["properties"]
+            for body in kept.get("objects") or []:
+                identity = f"{new.id}/{body['type'].rpartition('/')[2]}/{body['name']}"
+                cloud.save(Resource(identity, body["type"], body["name"], "", {**body, "id": identity}))
             cloud.remember(_DELETED + new.name.lower(), None)
         for name, value in before.items():
             properties.setdefault(name, value)
@@ -96,7 +99,7 @@ class Vaults(Kind):
         properties["vaultUri"] = f"https://{new.name}.vault.{cloud.suffix}/"
 
     def delete(self, cloud: Cloud, resource: Resource) -> None:
-        """Keep it; role assignments and ARM's children go."""
+        """Keep it with its keys and secrets; role assignments go."""
         now = cloud.now()
         days = int(resource.properties.get("softDeleteRetentionInDays", _LONGEST))
         note = {
@@ -104,6 +107,11 @@ class Vaults(Kind):
             "name": resource.name,
             "location": resource.location,
             "body": resource.body,
+            "objects": [
+                one.body
+                for kind in ("keys", "secrets")
+                for one in cloud.children(resource.id, f"{_VAULT}/{kind}")
+            ],
             "at": iso(now),
             "until": iso(now + timedelta(days=days)),
         }
