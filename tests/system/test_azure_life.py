@@ -12,16 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from tenantry.cli.wiring import Wiring
 from tenantry.components.azure.identity import SECRETS_USER
 from tenantry.errors import TenantryError
 from tenantry.model.azure_types import TYPES
+from tenantry.ports import Instance
 from tenantry.targets.azure import locks, retention
 from tenantry.targets.azure.asset_types import ASSET_TYPES, Listed
 from tenantry.targets.azure.database import Door
 from tests.support.azure_fleet import REGION, TENANTRY, Fleet
+from tests.support.reference import undocumented
+from tests.support.revival import revived
 from tests.support.sandbox import files_below
 
 _VAULTS, _LOCKS = "2024-11-01", "2020-05-01"
@@ -43,6 +48,9 @@ class _Leaving:
 
     made: dict[str, str]  # token by id
     password: str
+    database: str
+    server: dict[str, Any]  # as Resource Manager tells of it
+    keys_vault: dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +62,27 @@ def zambia(fleet: Fleet) -> _Leaving:
         "PUT", "/api/vfs/data/uploads/a.txt", content=_UPLOAD.encode()
     )
     assert uploaded.status == 201
-    return _Leaving(made=fleet.made("zambia"), password=fleet.secret("zambia", "ADMIN_PASSWORD"))
+    made, arm = fleet.made("zambia"), fleet.sandbox.arm()
+    server = next(one for one, token in made.items() if token == "azure-native:dbforpostgresql:Server")
+    told = arm.get(server, _SERVER.version) or {}
+    host = urlsplit(told["properties"]["dataEncryption"]["primaryKeyURI"]).hostname or ""
+    vault = next(one for one in made if one.endswith(f"/vaults/{host.partition('.')[0]}"))
+    return _Leaving(
+        made=made,
+        password=fleet.secret("zambia", "ADMIN_PASSWORD"),
+        database=fleet.run("instance", "show", "zambia")["data"]["database"]["name"],
+        server=told,
+        keys_vault=arm.get(vault, _VAULTS) or {},
+    )
+
+
+@pytest.fixture(scope="module")
+def erased(fleet: Fleet, kenya: dict[str, Any], zambia: _Leaving) -> dict[str, Any]:
+    """What the erasure of zambia tells, with kenya beside it. Not asked for before zambia's last test."""
+    assert kenya["health"] == "healthy"
+    done = fleet.run("erase", "run", "zambia", "--confirm", "zambia", "--reason", "agreement ended")
+    found: dict[str, Any] = done["data"]
+    return found
 
 
 def _person(name: str) -> str:
@@ -120,6 +148,15 @@ def test_no_secret_stands_in_the_settings_of_the_site(fleet: Fleet, kenya: dict[
     assert told["SESSION_SECRET"].startswith("@Microsoft.KeyVault(")
     values = [fleet.secret("kenya", name) for name in ("SESSION_SECRET", "database.app.password")]
     assert not [name for name, value in told.items() if value in values]
+
+
+def test_its_secrets_are_listed_by_name_without_a_value(fleet: Fleet, kenya: dict[str, Any]) -> None:
+    assert kenya["health"] == "healthy"
+    told = fleet.run("credentials", "list", "kenya")["data"]
+    assert undocumented("credentials list", told) == set()
+    names = {one["name"] for one in told["credentials"]}
+    assert names >= {"ADMIN_PASSWORD", "SESSION_SECRET", "database.app.password"}
+    assert fleet.secret("kenya", "ADMIN_PASSWORD") not in json.dumps(told)
 
 
 def test_its_log_and_its_first_backup_are_shown(fleet: Fleet, kenya: dict[str, Any]) -> None:
@@ -431,17 +468,16 @@ def _unseen(made: Mapping[str, str], told: Sequence[Mapping[str, Any]]) -> list[
     ]
 
 
-def test_an_erased_instance_is_told_with_what_azure_keeps_until_nothing_is_left(
-    fleet: Fleet, kenya: dict[str, Any], zambia: _Leaving
+def test_an_erased_instance_is_told_with_what_azure_keeps(
+    fleet: Fleet, erased: dict[str, Any], zambia: _Leaving
 ) -> None:
-    assert kenya["health"] == "healthy"
-    erased = fleet.run("erase", "run", "zambia", "--confirm", "zambia", "--reason", "agreement ended")["data"]
     assert (erased["state"], erased["rehearsal"]) == ("erased", True)
     assert {one["absent"] for one in erased["assets"]} == {True}
     assert _unseen(zambia.made, erased["assets"]) == []
     assert fleet.there(zambia.made) == set()
     assert fleet.condition("kenya", "ResourcesReady")["status"] == "True", "in the other subscription"
     status = fleet.run("erase", "status", "zambia")["data"]
+    assert undocumented("erase status", status) == set()
     records = {one["type"]: one["asset"] for one in status["residues"] if one["kind"] == "record"}
     assert records["file"].endswith("/instances/zambia.yaml")
     assert set(records) == {"file", "Microsoft.Insights/eventtypes"}
@@ -463,17 +499,51 @@ def test_an_erased_instance_is_told_with_what_azure_keeps_until_nothing_is_left(
     assert {one["method"] for one in vault if one["type"] == "Microsoft.KeyVault/vaults"} == {"purge"}
     assert [one for one in noted if "/deletedSites/" in one and "emptied before" in one]
     assert status["deleted_at"] < status["recoverable_until"]
-    assert fleet.sandbox.files_with(_person("zambia")), "a control: it can be revived with its rows"
+
+
+def test_before_a_residues_date_its_key_and_its_server_are_brought_back_with_every_row(
+    fleet: Fleet, erased: dict[str, Any], zambia: _Leaving
+) -> None:
+    assert erased["state"] == "erased"
+    with revived(fleet.sandbox, server=zambia.server, vault=zambia.keys_vault) as ask:
+        rows = ask(zambia.database, "set role app_owner", "select name from registrations.registration")
+    assert rows.splitlines() == [_person("zambia")]
+    assert fleet.run("tick")["data"]["erased"][0]["nothing_recoverable"] is False
+
+
+def _ticked(fleet: Fleet) -> list[dict[str, Any]]:
+    """Return what ``tick`` tells, without the time of the look."""
+    found = fleet.run("tick")["data"]["erased"]
+    return [{key: value for key, value in one.items() if key != "seen_at"} for one in found]
+
+
+def _known(fleet: Fleet) -> list[Instance]:
+    """Return every instance as the register has it."""
+    wiring = Wiring(fleet.workspace)
+    try:
+        return [*wiring.register.instances(), *wiring.register.erased()]
+    finally:
+        wiring.register.close()
+
+
+def test_each_tick_at_one_time_tells_the_same_and_after_the_last_date_nothing_is_left(
+    fleet: Fleet, erased: dict[str, Any], zambia: _Leaving
+) -> None:
+    assert erased["state"] == "erased"
+    assert fleet.sandbox.files_with(_person("zambia")), "a control: it is there to be found"
     fleet.sandbox.faults("time", "+6d")
+    (told,) = first = _ticked(fleet)
     seen = {
-        one["type"].rpartition("/")[2]: one["observed"]
-        for one in fleet.run("tick")["data"]["erased"][0]["residues"]
-        if one["kind"] != "record"
+        one["type"].rpartition("/")[2]: one["observed"] for one in told["residues"] if one["kind"] != "record"
     }
     assert seen == {"flexibleServers": "gone", "sites": "present", "vaults": "present"}
+    known = _known(fleet)
+    assert (_ticked(fleet), _known(fleet)) == (first, known)
     fleet.sandbox.faults("time", "+30d")
-    ticked = {one["name"]: one["nothing_recoverable"] for one in fleet.run("tick")["data"]["erased"]}
-    assert ticked["zambia"]
+    ticked = {one["name"]: one["nothing_recoverable"] for one in _ticked(fleet)}
+    assert ticked == {"zambia": True}
+    known = _known(fleet)
+    assert (_ticked(fleet), _known(fleet)) == ([], known), "nothing of it is due any more"
     assert fleet.run("erase", "status", "zambia")["data"]["recoverable_until"] is None
     assert not fleet.sandbox.files_with(zambia.password)
     assert not fleet.sandbox.files_with(_person("zambia"))
