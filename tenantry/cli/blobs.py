@@ -10,11 +10,12 @@ from functools import partial
 from io import RawIOBase
 from pathlib import Path
 
+from tenantry.cli.confirming import Confirmation
 from tenantry.cli.operating import insist
 from tenantry.cli.render.progress import Progress
 from tenantry.cli.signals import stop_politely
 from tenantry.cli.wiring import Wiring
-from tenantry.errors import Problem, RefusedError, UnavailableError, UsageError
+from tenantry.errors import UnavailableError, UsageError
 from tenantry.journeys import blobs as journeys
 from tenantry.result import Result
 
@@ -67,18 +68,12 @@ def deleted(
     wiring = Wiring(workspace)
     instance = wiring.workable(name)
     insist(reason)
-    again = f"add --confirm {name}"
-    if confirm and confirm != name:
-        raise RefusedError(
-            f"--confirm says {confirm}, the instance is {name}: nothing was deleted",
-            hint=again,
-            code="not-confirmed",
-        )
+    confirmation = Confirmation(name=name, done="deleted", hint=f"add --confirm {name}")
+    confirmed = confirmation.is_given(confirm)
     data = {"name": name, "rehearsal": instance.rehearsal, "container": container, "blob": blob}
-    if not confirm:
-        problem = Problem(code="not-confirmed", message="nothing was deleted: this only shows it", hint=again)
+    if not confirmed:
         data |= {"deleted": False, "recoverable_until": None}
-        return Result(command="blob delete", data=data, problems=(problem,))
+        return Result(command="blob delete", data=data, problems=(confirmation.missing,))
     with Progress() as progress, stop_politely(wiring, name):
         until = journeys.delete(instance, container, blob, services=wiring.services(progress), reason=reason)
     return Result(command="blob delete", data={**data, "deleted": True, "recoverable_until": until})

@@ -8,8 +8,6 @@ from typing import Any
 
 from tenantry.cli.wiring import Wiring
 from tenantry.errors import Problem, SpecError, TenantryError
-from tenantry.model.profile import Profile
-from tenantry.model.spec import InstanceSpec
 from tenantry.result import Outcome, Result
 
 __all__ = ["check_specs"]
@@ -17,10 +15,10 @@ __all__ = ["check_specs"]
 
 def check_specs(names: Sequence[str], *, workspace: Path | None) -> Result:
     """Check the named specs, or all of the workspace; then files are told, too, that only look like one."""
-    from tenantry.config.spec import misnamed
+    from tenantry.config.spec import misnamed, spec_names
 
     wiring = Wiring(workspace)
-    chosen = names or sorted(path.stem for path in wiring.workspace.specs.glob("*.yaml"))
+    chosen = names or spec_names(wiring.workspace)
     rows: list[dict[str, Any]] = []
     errors: list[TenantryError] = []
     warnings: list[Problem] = []
@@ -55,7 +53,7 @@ def _looked_at(name: str, wiring: Wiring) -> tuple[list[TenantryError], Sequence
     checks: list[Callable[[], object]] = [
         lambda: wiring.check_spec(spec, profile),
         lambda: _insist(missing_settings(profile, spec, wiring.workspace)),
-        lambda: _insist(_missing_secrets(spec, profile, wiring)),
+        lambda: _insist(wiring.missing_secrets(spec, profile)),
     ]
     errors = [found for check in checks if (found := _error_of(check)) is not None]
     return errors, (() if errors else wiring.cautions(spec, profile))
@@ -72,14 +70,6 @@ def _error_of(check: Callable[[], object]) -> TenantryError | None:
 def _insist(problems: Sequence[Problem]) -> None:
     if problems:
         raise SpecError(problems=problems)
-
-
-def _missing_secrets(spec: InstanceSpec, profile: Profile, wiring: Wiring) -> Sequence[Problem]:
-    from tenantry.config.profile import missing_secrets
-
-    living = wiring.living(spec.name)
-    present = set(wiring.vault(living.opaque).names()) if living is not None else set()
-    return missing_secrets(profile, spec, wiring.workspace, present)
 
 
 def _exit_code(errors: Sequence[TenantryError]) -> int:

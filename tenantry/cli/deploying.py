@@ -68,10 +68,12 @@ def deploy_instances(
     names: Sequence[str], *, all_specs: bool, jobs: int, reason: str, workspace: Path | None
 ) -> Result:
     """Deploy one, several or all instances."""
+    from tenantry.config.spec import spec_names
+
     wiring = Wiring(workspace)
     if all_specs == bool(names):
         raise UsageError("name instances, or say --all", hint="tenantry instance deploy --help")
-    chosen = list(dict.fromkeys(names)) or sorted(p.stem for p in wiring.workspace.specs.glob("*.yaml"))
+    chosen = list(dict.fromkeys(names)) or spec_names(wiring.workspace)
     if not chosen:
         raise SpecError(
             f"there are no specs in {wiring.workspace.specs}",
@@ -88,15 +90,11 @@ def deploy_instances(
 
 
 def _deploy_here(name: str, *, wiring: Wiring, reason: str) -> Result:
-    from tenantry.config.profile import missing_secrets
     from tenantry.config.spec import spec_digest
 
     started = time.monotonic()
     spec, profile = wiring.spec(name)
-    living = wiring.living(name)
-    present = set(wiring.vault(living.opaque).names()) if living is not None else set()
-    missing = missing_secrets(profile, spec, wiring.workspace, present)
-    if missing:
+    if missing := wiring.missing_secrets(spec, profile):
         raise SpecError(problems=missing)
     with Progress() as progress, stop_politely(wiring, name):
         instance, conditions = deploy(

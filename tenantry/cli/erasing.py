@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tenantry.cli.confirming import Confirmation
 from tenantry.cli.looking import dns_records, problems_of, raise_unreached
 from tenantry.cli.render.progress import Progress
 from tenantry.cli.signals import stop_politely
@@ -29,14 +30,9 @@ def erase_instance(name: str, *, confirm: str, reason: str, workspace: Path | No
         raise SpecError(
             f"there is no instance {name}", hint="tenantry instance list", code="no-such-instance"
         )
-    if confirm and confirm != name:
-        raise RefusedError(
-            f"--confirm says {confirm}, the instance is {name}: nothing was erased",
-            hint=f"to erase it: tenantry erase run {name} --confirm {name}",
-            code="not-confirmed",
-        )
+    confirmed = _confirmation(name).is_given(confirm)
     wiring.refuse_other_cloud(instance)
-    if not confirm:
+    if not confirmed:
         return _shown(instance, wiring.targets.inventory(instance), wiring.targets.obstacles(instance))
     with Progress() as progress, stop_politely(wiring, name):
         absent, evidence = erase(instance, services=wiring.services(progress), reason=reason)
@@ -118,11 +114,6 @@ def _shown(instance: Instance, assets: frozenset[Asset], stopping: Mapping[str, 
         for a in sorted(assets, key=lambda a: (a.type, a.id))
         if a.id.lower() not in not_ours
     ]
-    problem = Problem(
-        code="not-confirmed",
-        message="nothing was erased: this only shows what would be",
-        hint=f"to erase it irreversibly: tenantry erase run {instance.name} --confirm {instance.name}",
-    )
     data = {
         "name": instance.name,
         "rehearsal": instance.rehearsal,
@@ -133,8 +124,14 @@ def _shown(instance: Instance, assets: frozenset[Asset], stopping: Mapping[str, 
         command="erase run",
         data=data,
         outcome=Outcome.NO if stopping else Outcome.OK,
-        problems=(*stopping.values(),) if stopping else (problem,),
+        problems=(*stopping.values(),) if stopping else (_confirmation(instance.name).missing,),
         exit_code=1 if stopping else 0,
+    )
+
+
+def _confirmation(name: str) -> Confirmation:
+    return Confirmation(
+        name=name, hint=f"to erase it irreversibly: tenantry erase run {name} --confirm {name}"
     )
 
 

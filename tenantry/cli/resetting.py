@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tenantry.config.problems import shorten
-from tenantry.errors import Problem, RefusedError
+from tenantry.cli.confirming import Confirmation
+from tenantry.errors import Problem
 from tenantry.result import Outcome, Result
 
-__all__ = ["Part", "erased", "is_confirmed", "shown"]
+__all__ = ["Part", "confirmation", "erased", "shown"]
 
 _COMMAND = "sandbox reset"
 
@@ -36,25 +36,17 @@ class Part:
         return None if self.place == "*" else not os.path.lexists(self.place)
 
 
-def is_confirmed(name: str, confirm: str) -> bool:
-    """Say whether the workspace's name was given; RefusedError when it was another."""
-    if confirm and confirm != name:
-        raise RefusedError(
-            f"--confirm says {shorten(confirm)}, the folder is {shorten(name)}: nothing was erased",
-            hint=_hint(name),
-            code="not-confirmed",
-        )
-    return bool(confirm)
+def confirmation(name: str) -> Confirmation:
+    """Return what has to be confirmed: the name of the workspace's folder."""
+    hint = f"to erase it irreversibly: tenantry sandbox reset --confirm {shlex.quote(name)}"
+    return Confirmation(name=name, what="folder", hint=hint)
 
 
 def shown(name: str, parts: Sequence[Part], *, running: bool, resources: Mapping[str, int]) -> Result:
     """Tell what would be erased; resources are told by type, of a sandbox that runs."""
-    problem = Problem(
-        code="not-confirmed", message="nothing was erased: this only shows what would be", hint=_hint(name)
-    )
     rows = [one.row for one in parts]
     data = {"name": name, "running": running, "resources": dict(resources), "would_erase": rows}
-    return Result(command=_COMMAND, data=data, problems=(problem,))
+    return Result(command=_COMMAND, data=data, problems=(confirmation(name).missing,))
 
 
 def erased(name: str, parts: Sequence[Part]) -> Result:
@@ -72,7 +64,3 @@ def erased(name: str, parts: Sequence[Part]) -> Result:
     data = {"name": name, "erased": rows}
     outcome, exit_code = (Outcome.NO, 1) if left else (Outcome.OK, 0)
     return Result(command=_COMMAND, data=data, outcome=outcome, problems=left, exit_code=exit_code)
-
-
-def _hint(name: str) -> str:
-    return f"to erase it irreversibly: tenantry sandbox reset --confirm {shlex.quote(name)}"

@@ -20,7 +20,7 @@ from typing import Any
 from tenantry.cli.dns_requests import dns_request
 from tenantry.cli.fault_requests import fault_request
 from tenantry.cli.render.progress import Progress
-from tenantry.cli.resetting import Part, erased, is_confirmed, shown
+from tenantry.cli.resetting import Part, confirmation, erased, shown
 from tenantry.cli.wiring import Wiring, endpoints, trusting
 from tenantry.errors import FailedError, SpecError, UnavailableError, UsageError
 from tenantry.ports import Event
@@ -90,7 +90,7 @@ def reset(workspace: Path | None, *, confirm: str) -> Result:
     name = Path(os.path.abspath(places.folder.parents[1])).name or "/"  # noqa: PTH100 - as it was typed
     with _own_files(places):
         parts = list(_parts(places))
-        if not is_confirmed(name, confirm):
+        if not confirmation(name).is_given(confirm):
             return shown(name, parts, running=_pid(places) is not None, resources=_resources(places))
         _erase(places)
     return erased(name, parts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -229,6 +229,14 @@ class Wiring:
         """Return the instance of that name, None if there is none or it is erased."""
         found = self.register.find(name)
         return found if found is not None and found.erased_at is None else None
+
+    def missing_secrets(self, spec: InstanceSpec, profile: Profile) -> Sequence[Problem]:
+        """Tell the secrets that a person must give and has not given to the instance of that spec."""
+        from tenantry.config.profile import missing_secrets
+
+        living = self.living(spec.name)
+        present = set(self.vault(living.opaque).names()) if living is not None else set()
+        return missing_secrets(profile, spec, self.workspace, present)
 
     def existing(self, name: str) -> Instance:
         """Return the living instance of that name."""

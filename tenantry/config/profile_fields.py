@@ -196,7 +196,7 @@ _HEALTH = Record(
         Field(
             "liveness_path",
             Text(rule=_PATH_RULE, pattern=_PATH, most=500),
-            "Path that only says that the process lives; the health path when left out.",
+            "Path that only says that the process lives. It is read and kept; nothing asks it yet.",
         ),
         Field(
             "timeout_seconds",
@@ -400,7 +400,7 @@ PROFILE_RECORD: Final = Record(
                     Field("accounts", _QUERY, "The accounts that people sign in with."),
                 )
             ),
-            "What can be asked of the database.",
+            "What can be asked of the database. It is read and kept; nothing asks it yet.",
         ),
         Field(
             "export",

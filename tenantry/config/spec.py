@@ -25,7 +25,7 @@ from tenantry.model.profile import Profile, Variable, VariableClass
 from tenantry.model.residency import breaches, host_breach
 from tenantry.model.spec import InstanceSpec, Workspace
 
-__all__ = ["field_problem", "load_spec", "load_specs", "misnamed", "parse_spec", "spec_digest"]
+__all__ = ["field_problem", "load_spec", "misnamed", "parse_spec", "spec_digest", "spec_names"]
 
 
 def load_spec(path: Path, *, workspace: Workspace, complete: bool = True) -> InstanceSpec:
@@ -47,39 +47,18 @@ def load_spec(path: Path, *, workspace: Workspace, complete: bool = True) -> Ins
 
 def parse_spec(data: bytes, *, path: Path, workspace: Workspace, complete: bool = True) -> InstanceSpec:
     """Check a spec's text as load_spec does, before it is written to path."""
-    spec, findings = _parse(data, path, _Shelf(workspace), complete=complete)
+    spec, findings = _parse(data, path, workspace, complete=complete)
     if spec.hostname and (other := _hostname_elsewhere(spec.hostname, path, workspace)):
-        _note_same_hostname(spec.hostname, [other], findings)
+        _note_same_hostname(spec.hostname, other, findings)
     findings.raise_any()
     if outside := _outside(spec, workspace, findings):
         raise RefusedError(code=outside[0].code, where=outside[0].where, problems=outside)
     return spec
 
 
-def load_specs(
-    workspace: Workspace, *, complete: bool = True
-) -> tuple[Sequence[InstanceSpec], Sequence[Problem]]:
-    """Read all specs of a workspace: those that are sound, by name, and the problems of the others."""
-    shelf = _Shelf(workspace)
-    sound: list[tuple[InstanceSpec, Findings]] = []
-    problems: list[Problem] = []
-    for path in _spec_files(workspace):
-        shown = _shown(path, workspace)
-        try:
-            spec, findings = _parse(read_bytes(path, shown=shown), path, shelf, complete=complete)
-            findings.raise_any()
-            problems += (outside := _outside(spec, workspace, findings))
-            if not outside:
-                sound.append((spec, findings))
-        except SpecError as error:
-            problems += error.problems
-    for spec, findings in sound:
-        others = [o.where for o, _ in sound if o is not spec and o.hostname == spec.hostname]
-        if spec.hostname and others:
-            _note_same_hostname(spec.hostname, others, findings)
-            problems += findings.problems
-    specs = [spec for spec, findings in sound if not findings.found]
-    return sorted(specs, key=lambda spec: spec.name), [*problems, *misnamed(workspace)]
+def spec_names(workspace: Workspace) -> Sequence[str]:
+    """Return the names of all specs, in order. A file whose name begins with a dot is an editor's."""
+    return [path.stem for path in _spec_files(workspace)]
 
 
 def _spec_files(workspace: Workspace) -> Sequence[Path]:
@@ -107,37 +86,21 @@ def _shown(path: Path, workspace: Workspace) -> str:
     )
 
 
-class _Shelf:
-    """The profiles that were asked for, each read once, broken ones too."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self.workspace = workspace
-        self._read: dict[str, Profile | SpecError] = {}
-
-    def take(self, name: str) -> Profile | SpecError:
-        if name not in self._read:
-            try:
-                self._read[name] = load_profile(name, workspace=self.workspace)
-            except SpecError as error:
-                self._read[name] = error
-        return self._read[name]
-
-
-def _parse(data: bytes, path: Path, shelf: _Shelf, *, complete: bool) -> tuple[InstanceSpec, Findings]:
-    root, findings = parse_document(data, shown=_shown(path, shelf.workspace), base=path.absolute().parent)
+def _parse(data: bytes, path: Path, workspace: Workspace, *, complete: bool) -> tuple[InstanceSpec, Findings]:
+    root, findings = parse_document(data, shown=_shown(path, workspace), base=path.absolute().parent)
     bound = SPEC_RECORD.bind(root, "", findings)
     if bound is INVALID:
         raise findings.error()
     spec: InstanceSpec = dataclasses.replace(bound, where=findings.file)
     _check_file_name(spec, path, findings)
-    check_spec(spec, shelf.workspace, findings)
-    profile = _profile_of(spec, shelf, findings)
+    check_spec(spec, workspace, findings)
+    profile = _profile_of(spec, workspace, findings)
     if profile is not None:
-        _check_settings(spec, profile, shelf.workspace, findings)
-        check_references(spec, profile, shelf.workspace, findings)
+        _check_settings(spec, profile, workspace, findings)
+        check_references(spec, profile, workspace, findings)
         if complete:
             where = findings.where(findings.places.get("settings", NOWHERE))
-            findings.adopt(missing_settings(profile, spec, shelf.workspace, where=where))
+            findings.adopt(missing_settings(profile, spec, workspace, where=where))
     return spec, findings
 
 
@@ -173,16 +136,16 @@ def _outside(spec: InstanceSpec, workspace: Workspace, findings: Findings) -> li
     ]
 
 
-def _profile_of(spec: InstanceSpec, shelf: _Shelf, findings: Findings) -> Profile | None:
-    profile = shelf.take(spec.profile)
-    if isinstance(profile, Profile):
-        return profile
-    if profile.code == "unknown-profile":
-        fault = Fault(code=profile.code, message=f"is {spec.profile}, which there is not", hint=profile.hint)
-        findings.add_fault(fault, "profile")
-    else:
-        findings.adopt(profile.problems)
-    return None
+def _profile_of(spec: InstanceSpec, workspace: Workspace, findings: Findings) -> Profile | None:
+    try:
+        return load_profile(spec.profile, workspace=workspace)
+    except SpecError as error:
+        if error.code == "unknown-profile":
+            message = f"is {spec.profile}, which there is not"
+            findings.add_fault(Fault(code=error.code, message=message, hint=error.hint), "profile")
+        else:
+            findings.adopt(error.problems)
+        return None
 
 
 def _check_settings(spec: InstanceSpec, profile: Profile, workspace: Workspace, findings: Findings) -> None:
@@ -250,8 +213,8 @@ def _value_of(data: bytes, key: str) -> str:
     return node.text if isinstance(node, ScalarNode) else ""
 
 
-def _note_same_hostname(hostname: str, others: Sequence[str], findings: Findings) -> None:
-    message = f"is {hostname}, which {', '.join(others)} has too"
+def _note_same_hostname(hostname: str, other: str, findings: Findings) -> None:
+    message = f"is {hostname}, which {other} has too"
     hint = "requests could reach only one of them; give each a host name of its own"
     findings.add_fault(Fault(code="duplicate-hostname", message=message, hint=hint), "hostname")
 

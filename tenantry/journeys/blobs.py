@@ -106,10 +106,9 @@ def _opened(
             hint="folders of a profile are no blobs; see: tenantry instance exec --help",
             code="no-blobs",
         )
-    register = services.register
-    register.record(instance=instance.opaque, kind="access", text=f"{services.person} {did}: {reason}")
+    services.note_access(instance, did, reason)
     with (
-        register.lease(instance, kind="blob", person=services.person, reason=reason) as lease,
+        services.register.lease(instance, kind="blob", person=services.person, reason=reason) as lease,
         services.target.blobs(request, lease, services.on_event, change=change) as blobs,
     ):
         lease.check()

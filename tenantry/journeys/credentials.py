@@ -28,11 +28,7 @@ def names(instance: Instance, *, services: Services) -> Sequence[tuple[str, str]
 
 def show(instance: Instance, name: str, *, services: Services, reason: str) -> str:
     """Return one secret, after who asked and why is in the journal."""
-    services.register.record(
-        instance=instance.opaque,
-        kind="access",
-        text=f"{services.person} was shown the secret {name}: {reason}",
-    )
+    services.note_access(instance, f"was shown the secret {name}", reason)
     return services.vault(instance).get(name)
 
 

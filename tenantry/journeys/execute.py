@@ -17,11 +17,7 @@ def execute(instance: Instance, command: Sequence[str], *, services: Services, r
     For the journal only the program's name is kept. The instance is held only where the
     target must open something for the command.
     """
-    services.register.record(
-        instance=instance.opaque,
-        kind="access",
-        text=f"{services.person} ran {command[0]} inside the instance: {reason}",
-    )
+    services.note_access(instance, f"ran {command[0]} inside the instance", reason)
 
     def hold() -> AbstractContextManager[Lease]:
         return services.register.lease(instance, kind="exec", person=services.person, reason=reason)

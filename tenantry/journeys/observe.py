@@ -26,9 +26,5 @@ def drift(instance: Instance, *, services: Services) -> Sequence[Change]:
 
 def logs(instance: Instance, *, services: Services, process: str, lines: int, reason: str) -> Sequence[str]:
     """Return the last lines of a log. Who asked and why is journaled first: logs may hold personal data."""
-    services.register.record(
-        instance=instance.opaque,
-        kind="access",
-        text=f"{services.person} read the log of {process or 'all processes'}: {reason}",
-    )
+    services.note_access(instance, f"read the log of {process or 'all processes'}", reason)
     return services.target.logs(services.request(instance), process=process, lines=lines)

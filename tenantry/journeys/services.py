@@ -30,6 +30,10 @@ class Services:
         spec, profile = self.load(instance)
         return Request(spec=spec, profile=profile, instance=instance)
 
+    def note_access(self, instance: Instance, did: str, reason: str) -> None:
+        """Journal who gets at data or secrets of an instance, and why; it stands before anything is shown."""
+        self.register.record(instance=instance.opaque, kind="access", text=f"{self.person} {did}: {reason}")
+
 
 def existing(register: Register, name: str) -> Instance:
     """Return the living instance of that name.

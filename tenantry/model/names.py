@@ -10,17 +10,12 @@ from __future__ import annotations
 import re
 import secrets
 
-__all__ = ["INSTANCE_NAME", "RESERVED_NAMES", "is_instance_name", "new_opaque_name", "new_operation_id"]
+__all__ = ["INSTANCE_NAME", "RESERVED_NAMES", "new_opaque_name", "new_operation_id"]
 
 INSTANCE_NAME = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){1,39}")  # 2 to 40 characters
 RESERVED_NAMES = frozenset({"all", "default", "host", "none", "tenantry", "localhost"})
 
 _ALPHABET = "abcdefghjkmnpqrstvwxyz23456789"  # no i, l, o, u, 0, 1: read aloud without mistakes
-
-
-def is_instance_name(text: str) -> bool:
-    """Say whether text may name an instance: lower-case ASCII, digits, single hyphens."""
-    return INSTANCE_NAME.fullmatch(text) is not None and text not in RESERVED_NAMES
 
 
 def new_opaque_name() -> str:

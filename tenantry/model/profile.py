@@ -66,7 +66,7 @@ class FolderKind(StrEnum):
     PRIVATE = "private"  # client data: backed up, private
     PUBLIC = "public"  # backed up, served by the proxy
     CACHE = "cache"  # may be lost
-    TEMPORARY = "temporary"  # emptied at every start
+    TEMPORARY = "temporary"  # may be lost at any time
 
 
 class DatabaseTransport(StrEnum):

@@ -10,14 +10,12 @@ __all__ = [
     "Target",
     "group_of",
     "is_group",
-    "is_subscription",
     "key",
     "parent",
     "parse",
     "root_of",
 ]
 
-_SUBSCRIPTION = re.compile(r"^/subscriptions/[^/]+$", re.IGNORECASE)
 _GROUP = re.compile(r"^/subscriptions/[^/]+/resourcegroups/[^/]+$", re.IGNORECASE)
 _GROUPS = re.compile(r"^(/subscriptions/[^/]+)/resourcegroups(?:/([^/]+))?$", re.IGNORECASE)
 GROUP_TYPE = "Microsoft.Resources/resourceGroups"
@@ -79,11 +77,6 @@ def parse(path: str) -> Target | None:
         )
     parts = after.split("/")
     return Target(scope=before, namespace=parts[0], types=tuple(parts[1::2]), names=tuple(parts[2::2]))
-
-
-def is_subscription(path: str) -> bool:
-    """Say whether an id is a subscription's."""
-    return bool(_SUBSCRIPTION.match(path))
 
 
 def is_group(path: str) -> bool:

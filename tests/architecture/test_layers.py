@@ -44,13 +44,11 @@ _ONLY_IN: dict[str, tuple[str, ...]] = {
         "tenantry.stacks",
         "tenantry.providers.base",
         "tenantry.adapters.engine",
-        "tenantry.sandbox.azure_native",
         "tenantry.sandbox.native",
     ),
     "grpc": (
         "tenantry.providers.base",
         "tenantry.adapters.engine",
-        "tenantry.sandbox.azure_native",
         "tenantry.sandbox.native",
     ),
     "starlette": ("tenantry.sandbox",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["DATA_TOKENS", "INVOKES", "TOKENS"]
+__all__ = ["DATA_TOKENS", "TOKENS"]
 
 _P: Final = "azure-native"
 
@@ -56,13 +56,5 @@ TOKENS: Final = DATA_TOKENS | frozenset(
         f"{_P}:web:WebAppFtpAllowed",
         f"{_P}:web:WebAppHostNameBinding",
         f"{_P}:web:WebAppScmAllowed",
-    }
-)
-
-# The functions that the program calls: the keys of an account and of a cache, which go into the vault.
-INVOKES: Final = frozenset(
-    {
-        f"{_P}:redisenterprise:listDatabaseKeys",
-        f"{_P}:storage:listStorageAccountKeys",
     }
 )

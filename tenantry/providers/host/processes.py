@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-__all__ = ["alive", "command", "in_folder", "name", "of_uid", "opened", "start_time", "using"]
+__all__ = ["alive", "command", "in_folder", "name", "of_uid", "opened", "using"]
 
 _PROC = Path("/proc")
 
@@ -47,12 +47,6 @@ def alive(pid: int) -> bool:
     """Say whether a process runs; a zombie does not."""
     fields = _stat(pid)
     return bool(fields) and fields[0] not in ("Z", "X")
-
-
-def start_time(pid: int) -> str:
-    """Return when a process started, in clock ticks since boot; empty when it is gone."""
-    fields = _stat(pid)
-    return fields[19] if len(fields) > 19 else ""  # noqa: PLR2004 - field 22 of proc(5)
 
 
 def of_uid(uid: int) -> Sequence[int]:

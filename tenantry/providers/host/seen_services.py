@@ -29,7 +29,6 @@ class ProcessStatus:
     wanted: bool  # False: stopped on purpose, by us or by hand
     since: float  # Unix time of the last change between up and down
     exit_code: int | None  # while it is down: how it ended; None: by a signal
-    exit_signal: str  # while it is down: the signal that ended it, "" if none
     settled: bool  # it is the program, no more the script that leads to it
     current: bool  # it runs what the service's folder describes now
 
@@ -59,7 +58,7 @@ class SeenServices:
         """Return how a service is; None: the supervisor does not have it."""
         if not self._supervise_listens(service_id):
             return None
-        fields = "up,wantedup,pid,exitcode,signal,updownfor"
+        fields = "up,wantedup,pid,exitcode,updownfor"
         ran = self._executor.run(
             ["s6-svstat", "-o", fields, str(self._folder(service_id))], effect=False, check=False
         )
@@ -71,9 +70,8 @@ class SeenServices:
             up=words[0] == "true",
             pid=pid,
             wanted=words[1] == "true",
-            since=time.time() - int(words[5]),
+            since=time.time() - int(words[4]),
             exit_code=int(words[3]) if words[3] != "-1" else None,
-            exit_signal="" if words[4] == "NA" else words[4],
             settled=pid is not None and not on_its_way(pid),
             current=pid is not None and self._started(service_id) == (self._digest(service_id), str(pid)),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 
 from tenantry.adapters import tools
@@ -43,7 +42,7 @@ def run(
     program = tools.find_runtime(runtime.name, runtime.version)
     Executor().run(
         [str(program), *task.command[1:]] if task.command[0] == runtime.name else list(task.command),
-        uid=None if os.geteuid() else os.geteuid(),
+        uid=0,  # root keeps none of its further groups; for anybody else it is no change
         env=dict(environment),
         cwd=folder,
         timeout=float(task.timeout_seconds),

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tenantry.config.profile import load_profile, missing_settings
-from tenantry.config.spec import field_problem, load_spec, load_specs, parse_spec, spec_digest
+from tenantry.config.spec import field_problem, load_spec, misnamed, parse_spec, spec_digest, spec_names
 from tenantry.config.workspace import load_workspace
 from tenantry.errors import DefectError, Problem, SpecError
 from tenantry.model.spec import SIZES, Backups, Limits, Size, TargetKind, TlsMode, Workspace
@@ -245,8 +245,8 @@ def test_missing_settings_can_be_left_to_the_caller(folder: Path, workspace: Wor
     assert [(problem.code, problem.where) for problem in problems] == [
         ("missing-setting", "instances/benin.yaml")
     ]
-    assert load_specs(workspace, complete=False)[0] == [spec]
-    assert load_specs(workspace)[0] == []
+    with pytest.raises(SpecError, match="SMS_NUMBER is missing"):
+        load_spec(path, workspace=workspace)
 
 
 def test_a_secret_in_the_workspaces_settings_is_told_and_not_repeated(folder: Path) -> None:
@@ -284,29 +284,24 @@ def test_two_specs_may_not_share_a_host_name(folder: Path, workspace: Workspace)
     assert caught.value.where == "instances/togo.yaml:9:11"
 
 
-def test_specs_with_the_same_host_name_are_all_left_out(folder: Path, workspace: Workspace) -> None:
-    (folder / "instances" / "togo.yaml").write_text(SPEC.replace("name: benin", "name: togo", 1))
-    specs, problems = load_specs(workspace)
-    assert not specs
-    assert [problem.code for problem in problems] == ["duplicate-hostname"] * 2
+def test_a_broken_spec_beside_it_does_not_spoil_a_sound_one(folder: Path, workspace: Workspace) -> None:
+    (folder / "instances" / "togo.yaml").write_text("name: [benin.example.org")
+    assert load_spec(folder / "instances" / "benin.yaml", workspace=workspace).name == "benin"
 
 
-def test_one_broken_spec_does_not_hide_the_sound_ones(folder: Path, workspace: Workspace) -> None:
-    (folder / "instances" / "togo.yaml").write_text("name: [")
-    (folder / "instances" / "chad.yml").write_text(SPEC)
-    (folder / "instances" / ".hidden.yaml").write_text("x")
-    specs, problems = load_specs(workspace)
-    assert [spec.name for spec in specs] == ["benin"]
-    assert [(problem.code, problem.where) for problem in problems] == [
-        ("broken-yaml", "instances/togo.yaml:2:1"),
-        ("wrong-extension", "instances/chad.yml"),
+def test_what_is_listed_is_every_spec_and_no_file_of_an_editor(folder: Path, workspace: Workspace) -> None:
+    for name in ("togo.yaml", "chad.yml", ".hidden.yaml", ".benin.yaml", "benin.yaml~"):
+        (folder / "instances" / name).write_text("name: [")
+    assert spec_names(workspace) == ["benin", "togo"]
+    assert [(one.code, one.where) for one in misnamed(workspace)] == [
+        ("wrong-extension", "instances/chad.yml")
     ]
 
 
 def test_a_workspace_without_specs_has_none(folder: Path, workspace: Workspace) -> None:
     (folder / "instances" / "benin.yaml").unlink()
     (folder / "instances").rmdir()
-    assert load_specs(workspace) == ([], [])
+    assert spec_names(workspace) == []
 
 
 def test_a_path_outside_the_workspace_is_shown_as_it_was_given(

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tenantry.config.spec import load_spec, load_specs
+from tenantry.config.spec import load_spec
 from tenantry.config.workspace import load_workspace
 from tenantry.errors import Problem, RefusedError
 from tenantry.model.residency import AzurePlacement, Residency, StorageRedundancy, ZoneRedundancy
-from tenantry.model.spec import InstanceSpec, Workspace
+from tenantry.model.spec import InstanceSpec
 from tests.unit.config.conftest import SPEC
 
 Spoil = Callable[[str], Sequence[Problem]]
@@ -147,11 +147,3 @@ def test_what_leaves_the_residency_is_refused_where_it_is_said(
 def test_a_host_inside_the_residency_is_accepted(load: Callable[..., InstanceSpec]) -> None:
     spec = load(SPEC + "residency: {countries: [BJ]}\n", workspace="host: {country: BJ}\n")
     assert spec.residency.countries == ("BJ",)
-
-
-def test_a_spec_outside_its_residency_does_not_hide_the_others(folder: Path, workspace: Workspace) -> None:
-    other = AZURE.replace("benin", "togo") + "residency: {countries: [IE]}\n"
-    (folder / "instances" / "togo.yaml").write_text(other, encoding="utf-8")
-    specs, problems = load_specs(workspace)
-    assert [spec.name for spec in specs] == ["benin"]
-    assert [problem.code for problem in problems] == ["outside-residency"]
