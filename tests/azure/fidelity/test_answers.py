@@ -137,7 +137,8 @@ def beside(sandbox: Sandbox, answers: dict[str, dict[str, Any]]) -> _Heard:
         way = ToDatabase(arm, server)
         way.allow("198.51.100.7")
         assert not way.is_closed()
-        way.close(_LEASE)
+        for part in way.closing(_LEASE):
+            part()
     return heard
 
 
