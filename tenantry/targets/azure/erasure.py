@@ -245,8 +245,12 @@ class _Erasure:
         found = inventory.assignments(self._arm, subscription_id, self._group)
         self._delete_all((one["id"] for one in found), version)
 
-    def delete_group(self, _: OnEvent) -> None:
-        """Delete the group with all that is left in it; what held a subnet may be gone a moment later."""
+    def delete_group(self, tell: OnEvent) -> None:
+        """Delete the group with all that is left in it; what held a subnet may be gone a moment later.
+
+        What somebody put into it since the first look, which may be long ago, stops it, too.
+        """
+        self.refuse_foreign(tell)
         for pause in (*_GROUP_PAUSES, None):
             try:
                 self._arm.delete(self._group, TYPES["azure-native:resources:ResourceGroup"].version)

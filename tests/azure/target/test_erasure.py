@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tenantry.adapters.azure_answers import Answer
-from tenantry.errors import FailedError, RefusedError, TenantryError, UnavailableError
+from tenantry.errors import FailedError, Problem, RefusedError, TenantryError, UnavailableError
 from tenantry.model.azure_names import AzureNames
 from tenantry.model.status import Residue
 from tenantry.ports import Event
@@ -181,11 +181,15 @@ class _Refusing:
     post = delete = _refuse
 
 
-def _erasing(manager: _Refusing, monkeypatch: pytest.MonkeyPatch) -> tuple[_Erasure, list[float]]:
+def _erasing(
+    manager: _Refusing, monkeypatch: pytest.MonkeyPatch, in_the_way: Mapping[str, Problem] | None = None
+) -> tuple[_Erasure, list[float]]:
     slept: list[float] = []
     monkeypatch.setattr("tenantry.targets.azure.erasure.time.sleep", slept.append)
     clients = SimpleNamespace(arm=manager, access=SimpleNamespace(subscription_id="s"))
-    target: Any = SimpleNamespace(clients=lambda _: clients, names=lambda _: _NAMES)
+    target: Any = SimpleNamespace(
+        clients=lambda _: clients, names=lambda _: _NAMES, obstacles=lambda _: in_the_way or {}
+    )
     instance: Any = None
     return _Erasure(target, instance), slept
 
@@ -217,6 +221,17 @@ def test_a_group_whose_subnet_is_in_use_is_deleted_when_that_is_over(
         run.delete_group(lambda _: None)
     assert manager.calls == calls
     assert slept == sorted(slept)
+
+
+def test_what_somebody_put_into_the_group_during_the_erasure_stops_its_deletion(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    manager = _Refusing(FailedError("deleted"))
+    theirs = Problem(code="foreign-resource", message="it is somebody's", hint="move it")
+    run, _ = _erasing(manager, monkeypatch, {"/vm": theirs})
+    with pytest.raises(FailedError) as refused:
+        run.delete_group(lambda _: None)
+    assert ([*refused.value.problems], manager.calls) == ([theirs], 0)
 
 
 def test_that_the_activity_log_tells_of_it_is_noted_with_its_date() -> None:
