@@ -24,7 +24,7 @@ from tenantry.model.spec import InstanceSpec, TargetKind, Workspace
 from tenantry.model.status import Asset, BackupRecord, Change, ChangeKind, Condition, Evidence, Residue
 from tenantry.ports import Event, Hold, Instance, Lease, OnEvent, Request
 from tenantry.stacks.instance import azure_program
-from tenantry.targets import spec_file
+from tenantry.targets import kept_files
 from tenantry.targets.azure import (
     absence,
     backups,
@@ -360,7 +360,7 @@ class AzureTarget:
 
     def residues(self, instance: Instance) -> Sequence[Residue]:
         """Look for what Azure keeps of the instance, and for its spec."""
-        spec = spec_file.residue(self.workspace.specs / f"{instance.name}.yaml")
+        spec = kept_files.of_spec(instance, specs=self.workspace.specs, register=self.register)
         return [*self._kept(instance), *spec]
 
     def _kept(self, instance: Instance) -> Sequence[Residue]:

@@ -2,8 +2,7 @@
 
 The opaque name stays in the copies that the account tools make of their files
 and in the host's logs. It says nothing about a client, and it goes when the
-host's own retention ends it. The spec stays in the workspace until a person
-removes it: it names the client.
+host's own retention ends it.
 """
 
 from __future__ import annotations
@@ -11,12 +10,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
-from tenantry.model.status import RECORD, Presence, Residue
+from tenantry.model.status import Residue
 from tenantry.providers.host.layout import HostLayout
-from tenantry.targets import spec_file
+from tenantry.targets import kept_files
 from tenantry.targets.host.look import files_below
 
 __all__ = ["residues"]
@@ -26,14 +24,14 @@ _HOST_LOGS = Path("/var/log")
 _LARGEST = 64 * 1024 * 1024  # bytes of a log that are searched
 
 
-def residues(opaque: str, *, layout: HostLayout, spec: Path) -> Sequence[Residue]:
-    """Return each account copy and log of the host that has the opaque name, and the spec."""
+def residues(opaque: str, *, layout: HostLayout) -> Sequence[Residue]:
+    """Return each account copy and log of the host that has the opaque name."""
     copies = "the opaque name, in the copy of an account file: until the next change of an account"
     logs = "the opaque name, in a log of the host: until the log is rotated away"
     found = _naming(map(Path, _COPIES), opaque, what=copies)
     found += _naming(_logs(layout), opaque, what=logs)
     found += _unread(_logs(layout))
-    return [*found, *spec_file.residue(spec)]
+    return found
 
 
 def _logs(layout: HostLayout) -> Iterator[Path]:
@@ -48,7 +46,7 @@ def _unread(logs: Iterable[Path]) -> Iterator[Residue]:
         closed = [path for path in logs if path.is_file() and not os.access(path, os.R_OK)]
         if closed:
             what = f"{len(closed)} logs that only root may read, not searched for secrets and names"
-            yield Residue(where=str(_HOST_LOGS), what=what, since=max(map(_changed, closed)))
+            yield Residue(where=str(_HOST_LOGS), what=what, since=max(map(kept_files.changed, closed)))
 
 
 def _naming(paths: Iterable[Path], opaque: str, *, what: str) -> list[Residue]:
@@ -56,13 +54,5 @@ def _naming(paths: Iterable[Path], opaque: str, *, what: str) -> list[Residue]:
     for path in paths:
         with suppress(OSError), path.open("rb") as opened:
             if opaque.encode() in opened.read(_LARGEST):
-                found.append(_present(path, what))
+                found.append(kept_files.of_file(path, what))
     return found
-
-
-def _present(path: Path, what: str) -> Residue:
-    return Residue(where=str(path), what=what, since=_changed(path), kind=RECORD, observed=Presence.PRESENT)
-
-
-def _changed(path: Path) -> datetime:
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC)

@@ -27,6 +27,7 @@ from tenantry.providers.base import Provider, by_token, serve
 from tenantry.providers.handler import Inputs
 from tenantry.providers.host.identity import PACKAGE, VERSION
 from tenantry.stacks.instance import host_program
+from tenantry.targets import kept_files
 from tenantry.targets.host import (
     backups,
     checks,
@@ -214,7 +215,8 @@ class HostTarget:
     def residues(self, instance: Instance) -> Sequence[Residue]:
         """Return what this host and the workspace keep of the instance."""
         self._refuse_elsewhere(instance)
-        return residues.residues(instance.opaque, layout=self.machine.layout, spec=self._spec_file(instance))
+        spec = kept_files.of_spec(instance, specs=self.workspace.specs, register=self.register)
+        return [*residues.residues(instance.opaque, layout=self.machine.layout), *spec]
 
     # --- the host's side ---
 
@@ -284,9 +286,6 @@ class HostTarget:
         engine.break_lock(instance.opaque)
         engine.remove(instance.opaque)
 
-    def _spec_file(self, instance: Instance) -> Path:
-        return self.workspace.specs / f"{instance.name}.yaml"
-
     def _sought(self, instance: Instance) -> leaks.Sought:
         """Return what must not stand in a log; a vault that cannot be read (any more) tells nothing."""
         values: dict[str, str] = {}
@@ -304,7 +303,8 @@ class HostTarget:
         if instance.client not in others:
             texts.append(instance.client)
             with suppress(TenantryError):
-                spec = load_spec(self._spec_file(instance), workspace=self.workspace, complete=False)
+                path = self.workspace.specs / f"{instance.name}.yaml"
+                spec = load_spec(path, workspace=self.workspace, complete=False)
                 texts.append(spec.client.contact)
         return texts
 
