@@ -38,6 +38,9 @@ _YOUNG: Final = timedelta(hours=1)  # Azure's first figures come minutes after a
 _ENDS_SOON: Final = timedelta(days=30)  # App Service renews 45 days before the end
 # What stays so until somebody makes DNS records, or deploys.
 _AWAITS_PEOPLE: Final = frozenset({"RecordsMissing", "NameTaken", "NotBound"})
+# What it means that one of these types does not say whether it has public access: Azure's default. Of a
+# cache made with an old version of the API Azure does not tell, and publishes no default.
+_UNLESS_TOLD: Final = {"keyvault:Vault": "Enabled", "storage:StorageAccount": "Enabled"}
 _EXCEPTIONS: Final = "AppExceptions | where TimeGenerated > ago(15m) | count"
 
 
@@ -211,15 +214,15 @@ class _Look:
         server = self._id("dbforpostgresql:Server", self._props.names.server)
         if not way_to_database.is_closed(self._arm, server):
             return False, "DatabaseOpen", "the database server lets addresses outside of its network in"
-        for name in (self._props.names.secrets_vault, self._props.names.keys_vault):
-            vault = self._get("keyvault:Vault", name)
-            if (vault.get("properties") or {}).get("publicNetworkAccess") != "Disabled":
+        names, props = self._props.names, self._props
+        pair = [names.pair_keys_vault] if props.geo_backup else []
+        for name in (names.secrets_vault, names.keys_vault, *pair):
+            if self._is_public("keyvault:Vault", name):
                 return False, "VaultOpen", f"the vault {name} has public access"
-        storage, cache = self._props.names.storage, self._props.names.cache
-        if self._is_public(Service.BLOBS, "storage:StorageAccount", storage):
-            return False, "StorageOpen", f"the storage account {storage} has public access"
-        if self._is_public(Service.CACHE, "redisenterprise:RedisEnterprise", cache):
-            return False, "CacheOpen", f"the cache {cache} has public access"
+        if props.needs(Service.BLOBS) and self._is_public("storage:StorageAccount", names.storage):
+            return False, "StorageOpen", f"the storage account {names.storage} has public access"
+        if props.needs(Service.CACHE) and self._is_public("redisenterprise:RedisEnterprise", names.cache):
+            return False, "CacheOpen", f"the cache {names.cache} has public access"
         left = lent_roles.left(self._arm, self._group)
         if given := left or self._given():
             reason = "RoleLeft" if left else "RightGiven"
@@ -235,9 +238,15 @@ class _Look:
             raise UnavailableError("the engine has no record of the rights that it gave")
         return given
 
-    def _is_public(self, service: Service, token: str, name: str) -> bool:
-        there = self._get(token, name) if self._props.needs(service) else {}
-        return str((there.get("properties") or {}).get("publicNetworkAccess", "Disabled")) != "Disabled"
+    def _is_public(self, token: str, name: str) -> bool:
+        """Say whether a resource has public access; one that is not there has none."""
+        there = self._get(token, name)
+        if not there:
+            return False
+        told = (there.get("properties") or {}).get("publicNetworkAccess") or _UNLESS_TOLD.get(token)
+        if told is None:
+            raise UnavailableError(f"{name} does not say whether it has public access")
+        return str(told).lower() != "disabled"
 
     def backed_up(self) -> Seen:
         """The newest backup of the database is young enough."""

@@ -240,6 +240,11 @@ def _backups(*finished: str) -> Callable[[_Azure], None]:
     return lambda azure: setattr(azure, "backups", found)
 
 
+def _silent(which: str) -> Callable[[_Azure], None]:
+    """Let a resource not say whether it has public access."""
+    return lambda azure: getattr(azure, which)["properties"].pop("publicNetworkAccess")
+
+
 _OPEN = {"publicNetworkAccess": "Enabled"}
 _BAD: Mapping[str, tuple[Callable[[_Azure], None], str, str, str]] = {
     "a resource that failed": (_state("site", "Failed"), "ResourcesReady", "NotReady", "is Failed"),
@@ -273,6 +278,8 @@ _BAD: Mapping[str, tuple[Callable[[_Azure], None], str, str, str]] = {
     ),
     "an open vault for secrets": (_says("secrets", **_OPEN), "Private", "VaultOpen", "kvs-kenya"),
     "an open vault for keys": (_says("keys", **_OPEN), "Private", "VaultOpen", "kvk-kenya"),
+    "a vault that does not say": (_silent("keys"), "Private", "VaultOpen", "kvk-kenya"),
+    "an account that does not say": (_silent("account"), "Private", "StorageOpen", "has public access"),
     "an open account": (_says("account", **_OPEN), "Private", "StorageOpen", "has public access"),
     "an open cache": (_says("cache", **_OPEN), "Private", "CacheOpen", "has public access"),
     "a right that somebody was given": (_given, "Private", "RightGiven", "kvs-kenya-san-abc234/providers/"),
@@ -288,6 +295,33 @@ def test_what_is_not_well_is_false_with_its_reason(azure: _Azure, props: AzurePr
     found = _look(azure, props)[type_]
     assert _said(found) == (Truth.FALSE, reason)
     assert part in found.message
+
+
+def test_a_cache_that_does_not_say_whether_it_has_public_access_is_unknown(
+    azure: _Azure, props: AzureProps
+) -> None:
+    _silent("cache")(azure)
+    found = _look(azure, props)["Private"]
+    assert _said(found) == (Truth.UNKNOWN, "CannotLook")
+    assert props.names.cache in found.message
+
+
+@pytest.mark.parametrize("which", ["secrets", "keys", "account", "cache"])
+def test_what_is_not_there_has_no_public_access(azure: _Azure, props: AzureProps, which: str) -> None:
+    _gone(which)(azure)
+    assert _said(_look(azure, props)["Private"]) == (Truth.TRUE, "Private")
+
+
+def test_the_vault_of_the_pair_is_looked_at_where_the_backups_have_a_copy(
+    azure: _Azure, props: AzureProps
+) -> None:
+    name = props.names.pair_keys_vault
+    azure.resources.append(azure._of("Microsoft.KeyVault/vaults", name, **_OPEN))
+    assert _said(_look(azure, props)["Private"]) == (Truth.TRUE, "Private"), "it is no part of this one"
+    copied = replace(props, placement=replace(props.placement, geo_redundant_backup=True))
+    found = _look(azure, copied)["Private"]
+    assert _said(found) == (Truth.FALSE, "VaultOpen")
+    assert name in found.message
 
 
 def test_whose_a_right_is_is_unknown_where_no_record_tells(azure: _Azure, props: AzureProps) -> None:
