@@ -99,11 +99,12 @@ class Monitoring(pulumi.ComponentResource):
             )
 
 
-def _kept_no_longer(days: int) -> operationalinsights.WorkspaceFeaturesArgs | None:
-    """Return what has Azure keep to a retention of 30 days; it keeps to all others by itself."""
-    if days != _WITH_A_DAY_MORE:
-        return None
+def _kept_no_longer(days: int) -> operationalinsights.WorkspaceFeaturesArgs:
+    """Return what has Azure keep to a retention of 30 days; it keeps to all others by itself.
+
+    Said of those, too: a workspace that had 30 days before may keep a flag that is not sent.
+    """
     return operationalinsights.WorkspaceFeaturesArgs(
-        immediate_purge_data_on30_days=True,
+        immediate_purge_data_on30_days=days == _WITH_A_DAY_MORE,
         enable_log_access_using_only_resource_permissions=True,  # the default of a workspace without features
     )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tenantry.sandbox.native.changes import observed_inputs
+from tenantry.sandbox.native.changes import differences, observed_inputs, replaces
 
 _KEY = "azure-native:keyvault:Key"
 _INPUTS: dict[str, Any] = {"keyName": "data", "tags": {"a": "b"}, "password": "p", "sku": {"name": "x"}}
@@ -36,3 +36,17 @@ def test_what_is_part_of_the_id_stays_though_an_output_of_that_name_says_somethi
     inputs = {"name": "app-kenya", "hostName": "kenya.example.org", "siteName": "app-kenya"}
     told = {"name": "app-kenya/kenya.example.org", "siteName": "app-kenya"}
     assert observed_inputs("azure-native:web:WebAppHostNameBinding", inputs, {}, told) == inputs
+
+
+_WORKSPACE = "azure-native:operationalinsights:Workspace"
+
+
+def test_a_flag_that_azure_does_not_tell_while_it_is_off_is_no_change() -> None:
+    features = {"immediatePurgeDataOn30Days": False, "enableLogAccessUsingOnlyResourcePermissions": True}
+    told = {"features": {"enableLogAccessUsingOnlyResourcePermissions": True}}
+    assert observed_inputs(_WORKSPACE, {"features": features}, told, told) == {"features": features}
+
+
+def test_a_workspace_that_was_made_without_features_gets_them_in_its_place() -> None:
+    changed = differences({"retentionInDays": 365}, {"retentionInDays": 365, "features": {}}, frozenset())
+    assert (changed, replaces(_WORKSPACE, changed)) == (["features"], [])
