@@ -168,6 +168,18 @@ def test_stop_start_a_new_password_and_a_restart_of_the_sandbox(world: _World) -
         assert opened.run("select 1") == [[1]]
 
 
+def test_a_backup_that_is_being_taken_disturbs_no_look_at_its_server(world: _World) -> None:
+    server = world.create()
+    path, type_ = f"{server.id}/backups/mine", f"{_SERVER}/backups"
+    world.servers._wait_for_backups()
+    world.cloud.save(Resource(path, type_, "mine", "", {"id": path, "name": "mine", "properties": {}}))
+    world.servers.sweep(world.cloud)
+    shown = world.cloud.get(server.id)
+    assert shown is not None
+    (automatic,) = [one for one in world.cloud.children(server.id, type_) if one.name != "mine"]
+    assert shown.properties["backup"]["earliestRestoreDate"] == automatic.properties["completedTime"]
+
+
 def test_backups_are_taken_by_themselves_and_on_demand(world: _World) -> None:
     server = world.create()
     world.servers._wait_for_backups()

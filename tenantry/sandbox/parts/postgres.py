@@ -339,7 +339,7 @@ class FlexibleServers(Kind):
                 status = "Valid" if pair_key_is_usable(cloud, resource) else "Invalid"
                 properties["dataEncryption"]["geoBackupEncryptionKeyStatus"] = status
         backups = cloud.children(resource.id, f"{self.type}/backups")
-        if times := [str(one.properties.get("completedTime")) for one in backups]:
+        if times := [str(one.properties["completedTime"]) for one in backups if _is_taken(one)]:
             properties["backup"] = {**(properties.get("backup") or {}), "earliestRestoreDate": min(times)}
 
     def _open(self, cloud: Cloud, server_id: str, name: str, note: dict[str, Any]) -> None:
@@ -395,7 +395,7 @@ class FlexibleServers(Kind):
             return
         days = int((server.properties.get("backup") or {}).get("backupRetentionDays") or 7)
         newest = None
-        for backup in cloud.children(server.id, f"{self.type}/backups"):
+        for backup in filter(_is_taken, cloud.children(server.id, f"{self.type}/backups")):
             when = moment(backup.properties["completedTime"])
             if backup.properties.get("backupType") == "Full":
                 newest = max(newest or when, when)
@@ -435,6 +435,11 @@ class FlexibleServers(Kind):
     def _wait_for_backups(self) -> None:
         while self._busy:
             self._busy.pop().join()
+
+
+def _is_taken(backup: Resource) -> bool:
+    """Say whether a backup is finished; one that is being taken is listed as well."""
+    return "completedTime" in backup.properties
 
 
 def _version(programs: Path | None) -> str:

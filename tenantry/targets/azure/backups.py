@@ -47,20 +47,26 @@ def delete_asked_for(arm: Arm, server_id: str, on_event: OnEvent) -> None:
 
 
 def listed(arm: Reads, server_id: str) -> Sequence[BackupRecord]:
-    """Return every backup that the server lists, newest first; none while there is no server."""
+    """Return every backup that is there to be restored, newest first; none while there is no server."""
     days = _retention(arm, server_id)
-    found = [_record(one, days=days) for one in arm.list(f"{server_id}/backups", _VERSION)]
+    found = [_record(one, days=days) for one in _finished(arm, server_id)]
     return sorted(found, key=lambda one: one.finished, reverse=True)
 
 
 def is_there(arm: Reads, server_id: str) -> bool:
-    """Say whether the server lists a backup."""
-    return bool(arm.list(f"{server_id}/backups", _VERSION))
+    """Say whether the server has a backup."""
+    return bool(_finished(arm, server_id))
 
 
 def is_copied(server: Mapping[str, Any]) -> bool:
     """Say whether a server's backups have a copy in the pair of its region."""
     return _settings(server).get("geoRedundantBackup") == "Enabled"
+
+
+def _finished(arm: Reads, server_id: str) -> Sequence[Mapping[str, Any]]:
+    """Return those that a server lists, without one that is being taken: it has no time of its end yet."""
+    listed = arm.list(f"{server_id}/backups", _VERSION)
+    return [one for one in listed if (one.get("properties") or {}).get("completedTime")]
 
 
 def _retention(arm: Reads, server_id: str) -> int:
