@@ -12,6 +12,7 @@
 An error says what happened (``message``), what to do next (``hint``) and where
 (``where``, as file:line:column). It never holds a secret: whoever raises it
 passes names and paths, not values. The exit codes follow sysexits.h.
+``StoppedError`` (130) is no TenantryError: nothing that goes on after one goes on after it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ __all__ = [
     "Problem",
     "RefusedError",
     "SpecError",
+    "StoppedError",
     "TenantryError",
     "UnavailableError",
     "UsageError",
@@ -117,3 +119,14 @@ class RefusedError(TenantryError):
 
     exit_code = 77
     default_code = "refused"
+
+
+class StoppedError(KeyboardInterrupt):
+    """Stopped at once by a person, which left something that they must know of."""
+
+    exit_code = 130
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        """Take what they must know, the gravest first."""
+        super().__init__(problems[0].message)
+        self.problems = tuple(problems)

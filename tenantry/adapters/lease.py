@@ -22,7 +22,14 @@ from sqlalchemy import Connection, Row, Update, select, update
 from tenantry.adapters import holders, journal, processes
 from tenantry.adapters.register_tables import leases, operations
 from tenantry.adapters.store import Store
-from tenantry.errors import BusyError, FailedError, RefusedError, TenantryError, UnavailableError
+from tenantry.errors import (
+    BusyError,
+    FailedError,
+    RefusedError,
+    StoppedError,
+    TenantryError,
+    UnavailableError,
+)
 from tenantry.model.names import new_operation_id
 from tenantry.ports import Clock, Instance, Lease, Operation
 
@@ -281,6 +288,8 @@ def _of(instance: Instance) -> Update:
 
 def _outcome_of(error: BaseException) -> tuple[str, str]:
     """Return outcome and detail. The text of an error that is not ours may hold anything: left out."""
+    if isinstance(error, StoppedError):
+        return "cancelled", f"interrupted: {error.problems[0].message}"
     if isinstance(error, KeyboardInterrupt | SystemExit):
         return "cancelled", "interrupted"
     if isinstance(error, TenantryError):

@@ -20,7 +20,7 @@ import typer
 
 from tenantry.cli.options import Output, forget_workspace, named_workspace
 from tenantry.cli.render.envelope import envelope
-from tenantry.errors import DefectError, Problem, TenantryError
+from tenantry.errors import DefectError, Problem, StoppedError, TenantryError
 from tenantry.result import Outcome, Result
 
 __all__ = ["Render", "execute", "main_guard"]
@@ -72,13 +72,14 @@ def _attempt(command: str, work: Callable[[], Result]) -> Result:
         return work()
     except TenantryError as error:
         return _failed(command, error.problems, error.exit_code)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         problem = Problem(
             code="interrupted",
             message="stopped on request; what was done so far stays",
             hint="run the same command again to go on",
         )
-        return _failed(command, [problem], _STOPPED)
+        left = stop.problems if isinstance(stop, StoppedError) else ()
+        return _failed(command, [*left, problem], _STOPPED)
     except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
         raise
     except Exception:  # noqa: BLE001 - the last line of defence: a user never sees a traceback

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from tenantry.adapters.azure_arm import Arm
-from tenantry.errors import DefectError, FailedError, Problem, TenantryError, UnavailableError
+from tenantry.errors import DefectError, FailedError, Problem, StoppedError, TenantryError, UnavailableError
 from tenantry.ports import Event, Lease, OnEvent
 from tenantry.targets.azure import lent_roles, locks
 
@@ -94,8 +94,9 @@ def opened(way: Way, lease: Lease, on_event: OnEvent, *, principal: str = "") ->
     Raises:
         UnavailableError: the address is not learned, or the service does not let it in.
         FailedError: somebody else's lock would forbid to close it again; nothing was opened then.
-            Or afterwards it is open, or may be (``way-in-open``): what went wrong inside is told beside.
+            Or afterwards it may still be open (``way-in-open``): what went wrong inside is told beside.
         RefusedError: the operation was cancelled.
+        StoppedError: somebody stopped the closing itself.
     """
     for resource in dict.fromkeys((way.id, way.asked.id)):
         locks.refuse_locked(way.arm, resource)
@@ -125,7 +126,8 @@ def shut(way: Way, lease: Lease) -> None:
     """Withdraw what an operation allowed, and look that it is so. What is gone is closed.
 
     Raises:
-        FailedError: it is still open, or may be.
+        FailedError: it may still be open.
+        StoppedError: the closing was stopped.
     """
     if not way.is_closed():
         _withdraw(way, lease)
@@ -136,40 +138,43 @@ def _withdraw(way: Way, lease: Lease, role: str = "", *, inside: Sequence[Proble
     parts = [*way.closing(lease)]
     if way.role:
         parts.append(partial(lent_roles.withdraw, way.arm, way.id, known=role, lease=lease))
+    try:
+        failed = _failures(parts) or _failures([partial(_see_that_it_is_closed, way)])
+    except KeyboardInterrupt:
+        raise StoppedError([_left_open(way, "it was stopped while it was being closed"), *inside]) from None
+    if failed:
+        left = _left_open(way, "; ".join(failed))
+        raise FailedError(problems=[left, *inside], code=left.code, hint=left.hint)
+
+
+def _failures(parts: Sequence[Callable[[], object]]) -> Sequence[str]:
+    """Do each part whatever becomes of another; return why some failed."""
     failed = dict[str, None]()  # in their order, each once
     for part in parts:
         try:
             part()
         except TenantryError as error:
             failed[error.message] = None
-    try:
-        if not failed and _is_seen_to_be_closed(way):
-            return
-    except TenantryError as error:
-        failed[error.message] = None
-    raise _left_open(way, "; ".join(failed), inside)
+    return [*failed]
 
 
-def _left_open(way: Way, why: str, inside: Sequence[Problem]) -> FailedError:
-    state = f"may still be open: {why}" if why else "is still open"
-    told = Problem(
+def _left_open(way: Way, why: str) -> Problem:
+    return Problem(
         code="way-in-open",
-        message=f"the private way into {way.name} {state}",
+        message=f"the private way into {way.name} may still be open: {why}",
         hint="run the same command again, or deploy the instance: either closes it. In the portal its public "
         "access must be off, without a rule for an address, and without a role of tenantry's own principal "
         "there",
     )
-    return FailedError(problems=[told, *inside], code=told.code, hint=told.hint)
 
 
-def _is_seen_to_be_closed(way: Way) -> bool:
-    """Look until it is seen to be closed, or for long: a look may show what was a moment ago."""
+def _see_that_it_is_closed(way: Way) -> None:
+    """Look until it is seen to be closed: a look may show what was a moment ago."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while not (way.is_closed() and not (way.role and lent_roles.left(way.arm, way.id))):
         if time.monotonic() > deadline:
-            return False
+            raise FailedError(f"it is not seen to be closed after {_PATIENCE_SECONDS:.0f} seconds")
         time.sleep(1)
-    return True
 
 
 def _address(way: Way, lease: Lease) -> str:
@@ -196,6 +201,14 @@ def _until(way: Way, act: Callable[[], _Found], why: str, lease: Lease) -> _Foun
                 raise UnavailableError(
                     f"{way.name} {why}: {error.message}", hint=way.remedy, code="no-way-in"
                 ) from None
-        lease.check()
-        time.sleep(pause)
+        _rest(pause, lease)
     raise DefectError("there is always another pause")
+
+
+def _rest(seconds: float, lease: Lease) -> None:
+    """Wait; a cancel that is asked for meanwhile is heard at once."""
+    lease.check()
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        time.sleep(min(left, 1.0))
+        lease.check()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tenantry.components.azure.props import APP_PASSWORD
-from tenantry.errors import FailedError, TenantryError, UnavailableError
+from tenantry.errors import FailedError, StoppedError, TenantryError, UnavailableError
 from tenantry.model.azure_types import TYPES
 from tenantry.model.profile import Service
 from tenantry.targets import terminal
@@ -143,6 +143,21 @@ def test_what_went_wrong_inside_is_told_beside_a_way_that_stays_open(manager: _M
         migrate()
     assert [one.code for one in told.value.problems] == ["way-in-open", "task-failed"]
     assert told.value.problems[1].hint == "see its output"
+
+
+def test_whoever_stops_the_closing_is_told_that_the_way_may_be_open(
+    manager: _Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(manager, "delete", stopped)
+    with pytest.raises(KeyboardInterrupt) as told, _to_database(manager):
+        pass
+    assert isinstance(told.value, StoppedError)
+    (problem,) = told.value.problems
+    assert (problem.code, problem.hint[:26]) == ("way-in-open", "run the same command again")
+    assert problem.message.startswith("the private way into psql may still be open: ")
 
 
 def test_a_commands_own_exit_code_is_told_beside_a_way_that_stays_open(

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tenantry.targets.azure import lent_roles
+from tenantry.errors import RefusedError, TenantryError
+from tenantry.targets.azure import lent_roles, way_in
 from tenantry.targets.azure.way_in import Way
 from tenantry.targets.azure.way_to_blobs import ToBlobs
 from tenantry.targets.azure.way_to_database import ToDatabase
@@ -32,11 +33,54 @@ class _Manager:
 
     put = patch
 
+    def delete(self, path: str, version: str) -> bool:
+        return True
+
     def get(self, path: str, version: str) -> None:
         return None
 
     def list(self, path: str, version: str) -> list[dict[str, Any]]:
         return []
+
+
+class _Clock:
+    """In the place of the module ``time``: waits at no cost, and keeps how long."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class _Lease:
+    """Cancelled when its time has come."""
+
+    def __init__(self, clock: _Clock, cancelled_at: float) -> None:
+        self.clock, self.cancelled_at = clock, cancelled_at
+
+    def check(self) -> None:
+        if self.clock.now >= self.cancelled_at:
+            raise RefusedError("it was cancelled", code="cancelled")
+
+    def intent(self, text: str) -> None: ...
+
+    evidence = intent
+
+
+class _ShutVault(ToVault):
+    """Refuses everybody, and keeps when it was asked."""
+
+    def __init__(self, manager: Any, clock: _Clock) -> None:
+        super().__init__(manager, _VAULT, manager)
+        self.clock, self.knocks = clock, list[float]()
+
+    def enter(self) -> None:
+        self.knocks.append(self.clock.now)
+        raise RefusedError("Client address: 198.51.100.7", code="forbidden-by-firewall")
 
 
 def _ways(manager: Any) -> dict[str, Way]:
@@ -83,3 +127,26 @@ def test_a_vault_is_knocked_at_too_seldom_to_raise_the_alert_about_denied_access
     knocks = [0.0, *itertools.accumulate(waits, initial=0.0)]
     busiest = max(sum(1 for one in knocks if start <= one < start + _WITHIN) for start in knocks)
     assert busiest <= _DENIALS
+
+
+def _waited_for(vault: _ShutVault, cancelled_at: float, monkeypatch: pytest.MonkeyPatch) -> TenantryError:
+    """Wait for a vault that lets nobody in, until that is given up or cancelled; return the error."""
+    monkeypatch.setattr(way_in, "time", vault.clock)
+    lease: Any = _Lease(vault.clock, cancelled_at)
+    with pytest.raises(TenantryError) as told, way_in.opened(vault, lease, lambda _: None, principal="p"):
+        pass
+    return told.value
+
+
+def test_a_cancel_is_heard_at_once_while_a_vault_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    vault = _ShutVault(_Manager(), _Clock())
+    told = _waited_for(vault, 15.5, monkeypatch)
+    assert (told.code, vault.clock.now <= 16.5) == ("cancelled", True)
+
+
+def test_a_vault_that_lets_nobody_in_is_knocked_at_no_oftener_for_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    vault = _ShutVault(_Manager(), _Clock())
+    told = _waited_for(vault, 1e9, monkeypatch)
+    assert (told.code, vault.knocks) == ("no-way-in", [0, 0, 10, 130, 310, 490, 670, 850])

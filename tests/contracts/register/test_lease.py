@@ -13,7 +13,7 @@ import pytest
 from tenantry.adapters import processes
 from tenantry.adapters.clock import SystemClock
 from tenantry.adapters.register import SqlRegister
-from tenantry.errors import BusyError, FailedError, RefusedError, UnavailableError
+from tenantry.errors import BusyError, FailedError, Problem, RefusedError, StoppedError, UnavailableError
 from tenantry.ports import Instance, Lease, Operation
 from tests.contracts.register.conftest import Fresh, Open
 from tests.contracts.register.support import Database, arguments, child, line
@@ -70,6 +70,13 @@ def test_an_interrupt_ends_it_as_cancelled(
     with pytest.raises(interrupt), _deploy(register, benin):
         raise interrupt
     assert _only(register).outcome == "cancelled"
+
+
+def test_what_an_interrupt_left_is_kept(register: SqlRegister, benin: Instance) -> None:
+    with pytest.raises(StoppedError), _deploy(register, benin):
+        raise StoppedError([Problem(code="way-in-open", message="the way into kvs may still be open")])
+    told = ("cancelled", "interrupted: the way into kvs may still be open")
+    assert (_only(register).outcome, _only(register).detail) == told
 
 
 def test_an_outcome_that_was_set_before_stays(register: SqlRegister, benin: Instance) -> None:
