@@ -212,8 +212,8 @@ class _Look:
     def private(self) -> Seen:
         """Nobody outside reaches the data services, and nobody but the instance has a right there."""
         server = self._id("dbforpostgresql:Server", self._props.names.server)
-        if not way_to_database.is_closed(self._arm, server):
-            return False, "DatabaseOpen", "the database server lets addresses outside of its network in"
+        if why := way_to_database.why_open(self._arm, server):
+            return False, "DatabaseOpen", f"the database server {why}"
         names, props = self._props.names, self._props
         pair = [names.pair_keys_vault] if props.geo_backup else []
         for name in (names.secrets_vault, names.keys_vault, *pair):

@@ -16,7 +16,7 @@ from tenantry.targets.azure import locks
 from tenantry.targets.azure.database import Door
 from tenantry.targets.azure.way_in import Way
 
-__all__ = ["ToDatabase", "is_closed"]
+__all__ = ["ToDatabase", "why_open"]
 
 _RULE: Final = "tenantry-operator"
 _VERSION: Final = TYPES["azure-native:dbforpostgresql:Server"].version
@@ -65,8 +65,11 @@ class ToDatabase(Way):
         return [partial(self._set_public_access, "Disabled"), partial(self._delete_rule, lease)]
 
     def is_closed(self) -> bool:
-        """See the base."""
-        return is_closed(self.arm, self.id)
+        """See the base. Somebody else's rule lets nobody in without public access, and is not ours."""
+        server = self.arm.get(self.id, _VERSION)
+        if server is None:
+            return True
+        return _public_access(server) == "Disabled" and self.arm.get(self._rule, _VERSION) is None
 
     def _delete_rule(self, lease: Lease) -> None:
         """Delete our rule. A delete lock forbids that, too: our own is lifted, and put back."""
@@ -78,13 +81,20 @@ class ToDatabase(Way):
         self.arm.patch(self.id, _VERSION, {"properties": {"network": {"publicNetworkAccess": value}}})
 
 
-def is_closed(arm: Reads, server_id: str) -> bool:
-    """Say whether a server has no public access and no rule that lets somebody in, or is not there."""
+def why_open(arm: Reads, server_id: str) -> str:
+    """Return by what a server lets addresses in, or will when its public access is on; "": by nothing."""
     server = arm.get(server_id, _VERSION)
     if server is None:
-        return True
-    rules = arm.list(f"{server_id}/firewallRules", _VERSION)
-    return _public_access(server) == "Disabled" and not rules
+        return ""
+    rules = ", ".join(str(one["name"]) for one in arm.list(f"{server_id}/firewallRules", _VERSION))
+    if (public := _public_access(server)) != "Disabled":
+        among = f", and has the firewall rules {rules}" if rules else ""
+        return f"lets addresses outside of its network in: its public access is {public}{among}"
+    return (
+        f"has firewall rules, which let addresses in whenever its public access is on: {rules}"
+        if rules
+        else ""
+    )
 
 
 def _public_access(server: Mapping[str, Any]) -> str:

@@ -274,7 +274,7 @@ _BAD: Mapping[str, tuple[Callable[[_Azure], None], str, str, str]] = {
     ),
     "a server with public access": (_says("server", network=_OPEN), "Private", "DatabaseOpen", "lets"),
     "a server with a rule": (
-        lambda azure: azure.rules.append({"name": "somebody"}), "Private", "DatabaseOpen", "lets",
+        lambda azure: azure.rules.append({"name": "somebody"}), "Private", "DatabaseOpen", "is on: somebody",
     ),
     "an open vault for secrets": (_says("secrets", **_OPEN), "Private", "VaultOpen", "kvs-kenya"),
     "an open vault for keys": (_says("keys", **_OPEN), "Private", "VaultOpen", "kvk-kenya"),

@@ -134,6 +134,18 @@ def test_what_was_closed_and_cannot_be_looked_at_may_be_open(manager: _Manager) 
     assert told.value.code == "way-in-open"
 
 
+def test_somebody_elses_rule_holds_nobody_up_and_stays(manager: _Manager) -> None:
+    theirs = f"{_SERVER}/firewallRules/debug"
+    manager.held[theirs] = {}
+    with _to_database(manager):
+        assert _RULE in manager.held
+    assert (_RULE in manager.held, theirs in manager.held) == (False, True)
+    way, lease, closed = ToDatabase(manager, _SERVER), _Lease(), dict(manager.held)  # type: ignore[arg-type]
+    manager.refused = dict.fromkeys(("PATCH", "PUT", "DELETE"), FailedError("it was to change nothing"))
+    way_in.shut(way, lease)  # type: ignore[arg-type]
+    assert manager.held == closed
+
+
 def test_what_went_wrong_inside_is_told_beside_a_way_that_stays_open(manager: _Manager) -> None:
     def migrate() -> None:
         manager.down = UnavailableError("no route")
