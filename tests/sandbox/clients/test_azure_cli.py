@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tenantry.model.spec import CloudName
+from tenantry.targets.azure.clouds import CLOUDS
 from tests.support.azure_cli import AzureCli, Refused
 from tests.support.sandbox import Sandbox
 
@@ -21,6 +23,11 @@ pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("azure-cli")]
 _REGION = "westeurope"
 _OFFICER = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"  # Key Vault Secrets Officer
 _GROUP = "rg-by-cli"
+_CLOUDS = {
+    CloudName.PUBLIC: "AzureCloud",
+    CloudName.GOVERNMENT: "AzureUSGovernment",
+    CloudName.CHINA: "AzureChinaCloud",
+}
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +57,19 @@ def written(folder: Path, text: str) -> str:
     path.write_text(text, encoding="utf-8")
     path.chmod(0o600)
     return str(path)
+
+
+def test_the_clouds_of_the_product_are_where_the_cli_finds_them(az: AzureCli) -> None:
+    """The CLI has no table of where sites are: nobody here holds that."""
+    found = {one["name"]: one for one in az("cloud list")}
+    for name, cloud in CLOUDS.items():
+        told, ends = found[_CLOUDS[name]]["endpoints"], found[_CLOUDS[name]]["suffixes"]
+        assert cloud.arm == told["resourceManager"].rstrip("/")
+        assert cloud.logs == told["logAnalyticsResourceId"]
+        assert cloud.login == told["activeDirectory"] or name is CloudName.CHINA
+        assert f".{cloud.vault_suffix}" == ends["keyvaultDns"]
+        assert f".{cloud.postgres_suffix}" == ends["postgresqlServerEndpoint"]
+        assert cloud.blob_suffix == f"blob.{ends['storageEndpoint']}"
 
 
 def test_a_group(az: AzureCli) -> None:
