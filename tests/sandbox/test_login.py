@@ -10,7 +10,12 @@ from typing import Any
 
 import jwt
 import pytest
-from azure import identity
+from azure.identity import (
+    CertificateCredential,
+    CredentialUnavailableError,
+    ManagedIdentityCredential,
+    WorkloadIdentityCredential,
+)
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -103,13 +108,13 @@ def stranger() -> rsa.RSAPrivateKey:
 
 def test_the_certificate_is_the_application(sandbox: Sandbox) -> None:
     file = sandbox.told["certificate_file"]
-    made = identity.CertificateCredential(*_ids(sandbox), file, **_common(sandbox))
+    made = CertificateCredential(*_ids(sandbox), file, **_common(sandbox))
     assert _who(sandbox, made) == sandbox.told["object_id"]
 
 
 def test_the_federated_token_is_the_application(sandbox: Sandbox) -> None:
     directory, client = _ids(sandbox)
-    made = identity.WorkloadIdentityCredential(
+    made = WorkloadIdentityCredential(
         tenant_id=directory,
         client_id=client,
         token_file_path=sandbox.told["token_file"],
@@ -219,14 +224,14 @@ def _header(sandbox: Sandbox) -> str:
 def test_a_program_of_app_service_is_the_machine(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IDENTITY_ENDPOINT", sandbox.told["identity_endpoint"])
     monkeypatch.setenv("IDENTITY_HEADER", _header(sandbox))
-    assert _who(sandbox, identity.ManagedIdentityCredential()) == sandbox.told["identity_object_id"]
+    assert _who(sandbox, ManagedIdentityCredential()) == sandbox.told["identity_object_id"]
 
 
 def test_a_program_of_a_virtual_machine_is_the_machine(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", sandbox.told["identity_host"])
-    made = identity.ManagedIdentityCredential(client_id=sandbox.told["identity_client_id"])
+    made = ManagedIdentityCredential(client_id=sandbox.told["identity_client_id"])
     assert _who(sandbox, made) == sandbox.told["identity_object_id"]
 
 
@@ -253,8 +258,8 @@ def test_who_asks_the_machine_wrongly_gets_no_token(
 
 def test_another_identity_is_not_on_this_machine(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", sandbox.told["identity_host"])
-    made = identity.ManagedIdentityCredential(client_id=str(uuid.uuid4()))
-    with pytest.raises(identity.CredentialUnavailableError, match="Identity not found"):
+    made = ManagedIdentityCredential(client_id=str(uuid.uuid4()))
+    with pytest.raises(CredentialUnavailableError, match="Identity not found"):
         made.get_token(sandbox.scope)
 
 

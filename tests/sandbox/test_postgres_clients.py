@@ -119,6 +119,21 @@ def test_psql_is_let_in_by_a_rule_alone(servers: _Servers, server: Any) -> None:
     assert servers.psql(server, "select 1").returncode != 0
 
 
+def test_rows_are_written_read_listed_changed_and_deleted_by_psql(servers: _Servers, server: Any) -> None:
+    where, rules = (servers.group, server.name), servers.client.firewall_rules
+    ends = {"startIpAddress": "127.0.0.0", "endIpAddress": "127.255.255.255"}
+    rules.begin_create_or_update(*where, "rows", {"properties": ends}).result()
+    assert servers.psql(server, "create table people (name text primary key, town text)").returncode == 0
+    servers.psql(server, "insert into people values ('ada', 'nairobi'), ('ben', 'mombasa')")
+    one = servers.psql(server, "select town from people where name = 'ada'")
+    assert one.stdout.split() == ["nairobi"], one.stderr
+    servers.psql(server, "update people set town = 'kisumu' where name = 'ada'")
+    servers.psql(server, "delete from people where name = 'ben'")
+    left = servers.psql(server, "select name, town from people order by name")
+    assert left.stdout.split() == ["ada|kisumu"], left.stderr
+    rules.begin_delete(*where, "rows").result()
+
+
 def test_a_setting_is_changed_read_and_listed(servers: _Servers, server: Any) -> None:
     where, settings = (servers.group, server.name), servers.client.configurations
     settings.begin_put(

@@ -116,12 +116,16 @@ def test_an_account_with_a_copy_in_the_pair_tells_where_it_is_until_it_has_none(
     storage.delete(accounts.group, name)
 
 
-def test_a_blob_is_written_read_listed_and_deleted(accounts: _Accounts, plain: str) -> None:
+def test_a_blob_is_written_read_listed_changed_and_deleted(accounts: _Accounts, plain: str) -> None:
     container = accounts.blobs(plain).create_container("first")
     container.upload_blob("a/ü b.txt", b"hello", metadata={"client": "one"})
     assert container.download_blob("a/ü b.txt").readall() == b"hello"
     assert [(one.name, one.size) for one in container.list_blobs()] == [("a/ü b.txt", 5)]
-    assert container.get_blob_client("a/ü b.txt").get_blob_properties().metadata == {"client": "one"}
+    blob = container.get_blob_client("a/ü b.txt")
+    assert blob.get_blob_properties().metadata == {"client": "one"}
+    blob.set_blob_metadata({"client": "two"})
+    assert blob.get_blob_properties().metadata == {"client": "two"}
+    assert blob.download_blob().readall() == b"hello"
     container.delete_blob("a/ü b.txt")
     assert list(container.list_blobs(include=["deleted"])) == []
     with pytest.raises(ResourceNotFoundError):

@@ -68,7 +68,7 @@ def vaults(sandbox: Sandbox) -> Iterator[_Vaults]:
     found.client.close()
 
 
-def test_a_secret_is_set_read_listed_and_has_versions(vaults: _Vaults) -> None:
+def test_a_secret_is_set_read_listed_changed_and_has_versions(vaults: _Vaults) -> None:
     client = vaults.secrets(vaults.make())
     first = client.set_secret("database", "one")
     client.set_secret("database", "two", tags={"a": "b"})
@@ -76,6 +76,13 @@ def test_a_secret_is_set_read_listed_and_has_versions(vaults: _Vaults) -> None:
     assert client.get_secret("database", first.properties.version).value == "one"
     assert [one.name for one in client.list_properties_of_secrets()] == ["database"]
     assert len(list(client.list_properties_of_secret_versions("database"))) == 2
+    client.update_secret_properties("database", content_type="text/plain", tags={"c": "d"})
+    changed = client.get_secret("database")
+    assert (changed.value, changed.properties.content_type, changed.properties.tags) == (
+        "two",
+        "text/plain",
+        {"c": "d"},
+    )
 
 
 def test_a_deleted_secret_is_listed_recovered_and_purged(vaults: _Vaults) -> None:
@@ -90,6 +97,18 @@ def test_a_deleted_secret_is_listed_recovered_and_purged(vaults: _Vaults) -> Non
     client.begin_delete_secret("token").wait()
     client.purge_deleted_secret("token")
     assert list(client.list_deleted_secrets()) == []
+
+
+def test_a_key_is_made_read_listed_and_deleted(vaults: _Vaults) -> None:
+    client = vaults.keys(vaults.make())
+    made = client.create_rsa_key("data", size=2048)
+    assert client.get_key("data").id == made.id
+    assert [one.name for one in client.list_properties_of_keys()] == ["data"]
+    client.begin_delete_key("data").wait()
+    assert list(client.list_properties_of_keys()) == []
+    assert [one.name for one in client.list_deleted_keys()] == ["data"]
+    with pytest.raises(ResourceNotFoundError):
+        client.get_key("data")
 
 
 def test_a_key_wraps_and_unwraps_and_its_private_part_stays_inside(vaults: _Vaults) -> None:

@@ -1,4 +1,4 @@
-"""Which client that nobody here wrote does what with each type of resource in the sandbox.
+"""Which client that nobody here wrote does what with each type of the sandbox, and with what lies in one.
 
 A cell names the call and the test that makes it, or says why Azure has no such
 verb. ``test_table.py`` holds the table against the types that an instance
@@ -8,12 +8,13 @@ consists of, and each cell against the test that it names.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-__all__ = ["ASIDE", "AZURE_CLI", "BESIDE", "CLI_TESTS", "TABLE", "Called", "Never", "Row"]
+__all__ = ["ASIDE", "AZURE_CLI", "BESIDE", "CLI_TESTS", "DATA", "PSQL", "TABLE", "Called", "Never", "Row"]
 
 AZURE_CLI: Final = "Azure CLI"
+PSQL: Final = "psql"
 CLI_TESTS: Final = "clients/test_azure_cli.py"
 
 
@@ -21,8 +22,8 @@ CLI_TESTS: Final = "clients/test_azure_cli.py"
 class Called:
     """A verb that a client does."""
 
-    client: str  # its class, or AZURE_CLI
-    call: str  # "virtual_networks.begin_delete"; for the CLI the words of the command
+    client: str  # its class, or AZURE_CLI, or PSQL
+    call: str  # "virtual_networks.begin_delete"; of the CLI or of SQL the first words of a command
     test: str  # "clients/test_management_clients.py::test_a_network_and_its_subnets"
 
 
@@ -72,7 +73,7 @@ class _Client:
 _GOES_FOR_GOOD = Never("what is deleted is gone: Azure keeps nothing and has no list")
 _WITH_PARENT = Never("it is there as long as its parent")
 _ALWAYS = Never("its parent has it from the start")
-_BY_NAME = Never("deleted ones are recovered with their parent only")
+_KEPT_BY_NOBODY = Never("the login gives tokens away and keeps none of them")
 
 _HERE, _WATCH = "clients/test_management_clients.py", "clients/test_monitor_and_app_clients.py"
 _NETWORK: Final = "azure.mgmt.network.NetworkManagementClient"
@@ -161,8 +162,15 @@ _by_id = _client(
 _vault_test = f"{_WATCH}::test_a_vault_with_keys_and_secrets_as_resource_manager_has_them"
 _vaults = _client(_VAULTS, "vaults", _vault_test)
 _vault_keys, _vault_secrets = (_client(_VAULTS, one, _vault_test) for one in ("keys", "secrets"))
-_keys = _client("azure.keyvault.keys.KeyClient", "", "test_vault_clients.py::-")
-_secrets = _client("azure.keyvault.secrets.SecretClient", "", "test_vault_clients.py::-")
+_keys = _client(
+    "azure.keyvault.keys.KeyClient", "", "test_vault_clients.py::test_a_key_is_made_read_listed_and_deleted"
+)
+_secrets = _client(
+    "azure.keyvault.secrets.SecretClient",
+    "",
+    "test_vault_clients.py::test_a_secret_is_set_read_listed_changed_and_has_versions",
+)
+_undone = "test_a_deleted_secret_is_listed_recovered_and_purged"
 _server_test = "test_postgres_clients.py::test_a_server_is_read_listed_and_changed"
 _servers = _client(_POSTGRES, "servers", _server_test)
 _databases = _client(
@@ -191,6 +199,19 @@ _app_settings = _client(_WEB, "web_apps", f"{_WATCH}::test_settings_of_a_site")
 _publishing = _client(_WEB, "web_apps", f"{_WATCH}::test_publishing_with_a_password_is_forbidden")
 _host_names = _client(_WEB, "web_apps", f"{_WATCH}::test_a_host_name_and_its_certificate")
 _certificates = _client(_WEB, "certificates", f"{_WATCH}::test_a_host_name_and_its_certificate")
+_blobs = _client(
+    "azure.storage.blob.ContainerClient",
+    "",
+    "test_storage_clients.py::test_a_blob_is_written_read_listed_changed_and_deleted",
+)
+_tokens = _client(
+    "azure.identity.CertificateCredential",
+    "",
+    "test_login.py::test_the_certificate_is_the_application",
+)
+_rows = _client(
+    PSQL, "", "test_postgres_clients.py::test_rows_are_written_read_listed_changed_and_deleted_by_psql"
+)
 _static = _client(
     _WEB, "", "test_static_site_clients.py::test_a_new_one_is_read_listed_and_waits_for_content"
 )
@@ -290,7 +311,7 @@ TABLE: Final[Mapping[str, Row]] = {
         _by_id,
         create=_by_id("begin_create_or_update_by_id"),
         read=_by_id("get_by_id"),
-        # Microsoft's own package for Monitor left diagnostic settings out.
+        # azure-mgmt-monitor has no diagnostic settings since its version 7.
         list=Called(
             client=AZURE_CLI,
             call="monitor diagnostic-settings list",
@@ -318,14 +339,14 @@ TABLE: Final[Mapping[str, Row]] = {
         create=_vault_keys("create_if_not_exist"),
         # Resource Manager neither changes nor deletes keys and secrets: the vault itself does.
         update=_keys("update_key_properties", "test_a_disabled_key_unwraps_nothing"),
-        delete=_keys("begin_delete_key", _vault_test),
-        list_deleted=_keys("list_deleted_keys", _vault_test),
+        delete=_keys("begin_delete_key"),
+        list_deleted=_keys("list_deleted_keys"),
     ),
     "Microsoft.KeyVault/vaults/secrets": _at_once(
         _vault_secrets,
         list=_vault_secrets("list"),
-        delete=_secrets("begin_delete_secret", "test_a_deleted_secret_is_listed_recovered_and_purged"),
-        list_deleted=_secrets("list_deleted_secrets", "test_a_deleted_secret_is_listed_recovered_and_purged"),
+        delete=_secrets("begin_delete_secret", _undone),
+        list_deleted=_secrets("list_deleted_secrets", _undone),
         cli={"create": "keyvault secret set", "read": "keyvault secret show"},
     ),
     "Microsoft.DBforPostgreSQL/flexibleServers": _usual(
@@ -462,5 +483,49 @@ TABLE: Final[Mapping[str, Row]] = {
         list=_static("get_static_sites_by_resource_group"),
         update=_static("update_static_site", f"{_WATCH}::test_a_static_site_is_changed"),
         delete=_static("begin_delete_static_site", "test_a_deleted_one_is_gone_at_once"),
+    ),
+}
+
+# What lies in a resource is reached at its own host, and not at Resource Manager.
+DATA: Final[Mapping[str, Row]] = {
+    "blob": Row(
+        create=_blobs("upload_blob"),
+        read=_blobs("download_blob"),
+        list=_blobs("list_blobs"),
+        update=replace(_blobs("set_blob_metadata"), client="azure.storage.blob.BlobClient"),
+        delete=_blobs("delete_blob"),
+        list_deleted=_blobs("list_blobs", "test_a_deleted_blob_is_listed_and_comes_back"),
+    ),
+    "secret": Row(
+        create=_secrets("set_secret"),
+        read=_secrets("get_secret"),
+        list=_secrets("list_properties_of_secrets"),
+        update=_secrets("update_secret_properties"),
+        delete=_secrets("begin_delete_secret", _undone),
+        list_deleted=_secrets("list_deleted_secrets", _undone),
+    ),
+    "key": Row(
+        create=_keys("create_rsa_key"),
+        read=_keys("get_key"),
+        list=_keys("list_properties_of_keys"),
+        update=_keys("update_key_properties", "test_a_disabled_key_unwraps_nothing"),
+        delete=_keys("begin_delete_key"),
+        list_deleted=_keys("list_deleted_keys"),
+    ),
+    "token": Row(
+        create=_tokens("get_token"),
+        read=_KEPT_BY_NOBODY,
+        list=_KEPT_BY_NOBODY,
+        update=Never("a token is signed as it is: whoever needs another asks for one"),
+        delete=Never("a token ends when its time is over, and nobody takes it back"),
+        list_deleted=_KEPT_BY_NOBODY,
+    ),
+    "row": Row(
+        create=_rows("insert into"),
+        read=_rows("select"),
+        list=_rows("select"),
+        update=_rows("update"),
+        delete=_rows("delete from"),
+        list_deleted=Never("a deleted row is in backups alone, and no list has it"),
     ),
 }

@@ -11,10 +11,21 @@ import pytest
 
 from tenantry.model.azure_types import TYPES
 from tenantry.sandbox.styles import spellings
-from tests.sandbox.clients.table import ASIDE, AZURE_CLI, BESIDE, CLI_TESTS, TABLE, Called, Never
+from tests.sandbox.clients.table import (
+    ASIDE,
+    AZURE_CLI,
+    BESIDE,
+    CLI_TESTS,
+    DATA,
+    PSQL,
+    TABLE,
+    Called,
+    Never,
+)
 
 _TESTS = Path(__file__).parents[1]
-_CELLS = [(type_, verb, cell) for type_, row in TABLE.items() for verb, cell in row.cells().items()]
+_ROWS = {**TABLE, **DATA}
+_CELLS = [(type_, verb, cell) for type_, row in _ROWS.items() for verb, cell in row.cells().items()]
 _CALLED = [(f"{type_} {verb}", cell) for type_, verb, cell in _CELLS if isinstance(cell, Called)]
 _COMMANDS = sorted({command for row in TABLE.values() for command in row.cli.values()})
 
@@ -26,6 +37,20 @@ def test_every_type_of_an_instance_has_a_row_and_no_other() -> None:
 def test_every_type_of_the_sandbox_has_a_row_or_a_reason_to_have_none() -> None:
     rows, aside = ({one.lower() for one in table} for table in (TABLE, ASIDE))
     assert {one.lower() for one in spellings()} - rows == aside
+
+
+def test_what_lies_in_a_resource_has_a_row() -> None:
+    assert set(DATA) == {"blob", "secret", "key", "token", "row"}
+    assert set(DATA) & set(TABLE) == set()
+
+
+def test_no_row_and_no_cell_is_empty() -> None:
+    does = {
+        name: [cell for cell in row.cells().values() if isinstance(cell, Called)]
+        for name, row in _ROWS.items()
+    }
+    assert [name for name, cells in does.items() if not cells] == []
+    assert [name for name, cells in does.items() if not all(one.client and one.call for one in cells)] == []
 
 
 def test_what_no_client_does_has_a_reason() -> None:
@@ -44,6 +69,9 @@ def test_the_test_that_a_cell_names_makes_its_call(cell: Called) -> None:
     reached = _reached(file, name)
     if cell.client == AZURE_CLI:
         assert cell.call in {word for one in reached for word in _commands(one)}
+        return
+    if cell.client == PSQL:
+        assert any(one.startswith(f"{cell.call} ") for each in reached for one in _statements(each))
         return
     package, _, kind = cell.client.rpartition(".")
     source = _source(file)
@@ -130,3 +158,10 @@ def _commands(function: ast.FunctionDef) -> Iterator[str]:
     for node in ast.walk(function):
         if isinstance(node, ast.Call) and _last(node.func) == "az" and isinstance(node.args[0], ast.Constant):
             yield str(node.args[0].value)
+
+
+def _statements(function: ast.FunctionDef) -> Iterator[str]:
+    """Yield the SQL that a function has psql run."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call) and _last(node.func) == "psql":
+            yield from (str(one.value) for one in node.args if isinstance(one, ast.Constant))
