@@ -42,7 +42,7 @@ bench: setup ## measure, print the ratios and fail over a limit
 	$(VENV)/python -m bench
 
 # Each test alone, but for files whose tests share one long preparation (xdist_group).
-soak: setup ## the long tests: every point of every run killed for real
+soak: setup ## the long tests: on this machine kills at each point of deploy and erase, on Azure at many
 	$(VENV)/python -m pytest -n $(WORKERS) --dist loadgroup -q --durations=15 -m soak --timeout=3600 $(TESTS)
 
 azure-smoke: setup ## one instance's life on a real Azure, and what it answers; see the how-to first
