@@ -63,8 +63,9 @@ class Smoke:
         self.step("instance", "deploy", self.name, "--reason", "smoke test")
         self.shapes = self.answers()
         self.step("instance", "list")
-        for verb in ("show", "health", "drift", "logs"):
+        for verb in ("show", "health", "drift"):
             self.step("instance", verb, self.name)
+        self.step("instance", "logs", self.name, "--reason", "smoke test")
         self.step("credentials", "list", self.name)
         self.step("credentials", "show", self.name, _SECRET, "--reason", "smoke test", hidden=True)
         for verb in ("suspend", "resume"):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tenantry.errors import SpecError
+from tests.support.command_line import command_of
 from tools.azure_smoke import __main__ as program
 from tools.azure_smoke.__main__ import Refused, Smoke, allowed_seconds, main
 from tools.azure_smoke.answers import differences, shape
@@ -82,11 +83,10 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _commands(workspace: Path) -> tuple[list[str], str]:
-    """Return the commands of the one record, and its text."""
+    """Return the commands of the one record, each as the command line takes it, and its text."""
     (record,) = (workspace / "azure-smoke").glob("*/record.json")
     text = record.read_text()
-    steps = [one["command"] for one in json.loads(text)["steps"]]
-    return [" ".join(one[:2]) if one[0] != "tick" else "tick" for one in steps], text
+    return [command_of(one["command"]) for one in json.loads(text)["steps"]], text
 
 
 def test_the_whole_life_is_gone_through_and_no_secret_is_printed_or_kept(

@@ -5,15 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 
-from tenantry.cli.app import app
+from tests.support.command_line import command_of
 from tools.demo import azure, host, kit
 
-_CLI: Any = typer.main.get_command(app)
 _STORIES = {module.__name__.rpartition(".")[2]: str(module.__file__) for module in (azure, host, kit)}
 
 
@@ -49,21 +46,10 @@ def _is_whole(arguments: list[ast.expr]) -> bool:
 _ALL = dict(_commands())
 
 
-def _path_of(words: list[str]) -> str:
-    """Parse a command as it would be run, without running it; return what it is called."""
-    command, called = _CLI, list[str]()
-    context = command.make_context("tenantry", words)
-    while hasattr(command, "resolve_command"):
-        name, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
-        context = command.make_context(name, rest, parent=context)
-        called.append(name)
-    return " ".join(called)
-
-
 @pytest.mark.parametrize("place", _ALL)
 def test_a_command_of_the_demo_is_taken_by_the_command_line(place: str) -> None:
     words = _ALL[place]
-    assert " ".join(words).startswith(_path_of(words))
+    assert " ".join(words).startswith(command_of(words))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +60,7 @@ def test_a_command_of_the_demo_is_taken_by_the_command_line(place: str) -> None:
     ],
 )
 def test_a_story_goes_from_the_first_command_of_a_life_to_its_last(story: str, life: set[str]) -> None:
-    assert {_path_of(words) for place, words in _ALL.items() if place.startswith(story)} >= life
+    assert {command_of(words) for place, words in _ALL.items() if place.startswith(story)} >= life
 
 
 @pytest.mark.parametrize(
@@ -83,4 +69,4 @@ def test_a_story_goes_from_the_first_command_of_a_life_to_its_last(story: str, l
 def test_what_the_command_line_does_not_know_is_refused(words: list[str]) -> None:
     """A control: parsing tells."""
     with pytest.raises(Exception, match=r"No such (option|command)"):
-        _path_of(words)
+        command_of(words)
