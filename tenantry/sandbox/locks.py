@@ -27,7 +27,7 @@ def check_delete(cloud: Cloud, resource: Resource) -> None:
         raise _locked("delete", resource.id, lock)
     if resource.type.lower() in _FREE:
         return
-    for lock in cloud.children(resource.id, _TYPE):
+    for lock in _in_force(cloud, resource.id):
         raise _locked("delete", resource.id, lock)
 
 
@@ -52,10 +52,18 @@ def _holding(cloud: Cloud, resource_id: str) -> Iterator[Resource]:
     if target is not None and target.type.lower() in _FREE:
         return
     here = ids.key(resource_id)
-    for lock in cloud.children("", _TYPE):
+    for lock in _in_force(cloud, ""):
         at = ids.parse(lock.id)
         if at is not None and (here == ids.key(at.scope) or here.startswith(ids.key(at.scope) + "/")):
             yield lock
+
+
+def _in_force(cloud: Cloud, resource_id: str) -> Iterator[Resource]:
+    """Return the locks below a resource: each holds at once, and as long as those see it who are behind."""
+    now = cloud.children(resource_id, _TYPE)
+    there = {ids.key(one.id) for one in now}
+    yield from now
+    yield from (one for one in cloud.seen(resource_id, _TYPE) if ids.key(one.id) not in there)
 
 
 def _locked(verb: str, resource_id: str, lock: Resource) -> ArmFault:

@@ -20,7 +20,7 @@ from tests.support.sandbox import Sandbox
 
 _OFFICER = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"  # of secrets
 _READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
-_ROLES, _NETWORKS = "2022-04-01", "2024-05-01"
+_ROLES, _NETWORKS, _LOCKS = "2022-04-01", "2024-05-01", "2020-05-01"
 _NETWORK = {"location": "westeurope", "properties": {"addressSpace": {"addressPrefixes": ["10.0.0.0/24"]}}}
 _LAG = 300  # seconds of the sandbox's clock, which the tests move
 
@@ -193,6 +193,24 @@ def _secrets(sandbox: Sandbox, vault: dict[str, Any]) -> SecretClient:
         verify_challenge_resource=False,
         retry_total=0,
     )
+
+
+def test_a_lock_holds_for_a_while_after_it_was_taken_away(group: str, sandbox: Sandbox) -> None:
+    arm = sandbox.arm()
+    path = f"{sandbox.subscription}/resourceGroups/{group}/providers/Microsoft.Network/virtualNetworks/net"
+    lock = f"{path}/providers/Microsoft.Authorization/locks/holds"
+    arm.put(path, _NETWORKS, _NETWORK)
+    arm.put(lock, _LOCKS, {"properties": {"level": "CanNotDelete"}})
+    _let(sandbox, "lag", str(_LAG))
+    try:
+        arm.delete(lock, _LOCKS)
+        for held in (path, path.partition("/providers/")[0]):
+            refused = arm.call("DELETE", held, version=_NETWORKS)
+            assert (refused.status, refused.body["error"]["code"]) == (409, "ScopeLocked")
+        _catch_up(sandbox)
+        assert arm.call("DELETE", path, version=_NETWORKS).status < 300
+    finally:
+        _let(sandbox, "clear")
 
 
 def test_our_own_client_waits_until_what_it_wrote_is_seen(group: str, sandbox: Sandbox) -> None:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from tenantry.adapters.azure_answers import arm_code
@@ -65,24 +66,25 @@ def erase_steps(target: AzureTarget, instance: Instance) -> Sequence[Step]:
     here.append(("destroy the stack's passphrase", purge, lambda _: passphrase.destroy()))
     if not made:
         return here
+    free = run.once_let_go
     return (
         ("look for what is not the instance's", clear, run.refuse_foreign),
         ("lift the instance's own locks", clear, run.lift_locks),
         ("stop the workload, empty its files and its settings", clear, run.empty_site),
-        ("delete the settings that send logs", clear, run.delete_diagnostics),
-        ("take the host name from the site", clear, run.release_names),
+        ("delete the settings that send logs", clear, free(run.delete_diagnostics)),
+        ("take the host name from the site", clear, free(run.release_names)),
         _at_once(
-            ("delete the database server", clear, run.delete_server),
-            ("delete the site", clear, run.delete_site),
-            ("empty the storage account and delete it", clear, run.delete_storage),
-            ("delete the logs with force", clear, run.delete_logs),
+            ("delete the database server", clear, free(run.delete_server)),
+            ("delete the site", clear, free(run.delete_site)),
+            ("empty the storage account and delete it", clear, free(run.delete_storage)),
+            ("delete the logs with force", clear, free(run.delete_logs)),
         ),
         _at_once(
-            ("delete and purge the secrets", purge, run.delete_secrets),
-            ("delete the vaults of the keys", purge, run.delete_keys),
+            ("delete and purge the secrets", purge, free(run.delete_secrets)),
+            ("delete the vaults of the keys", purge, free(run.delete_keys)),
         ),
-        ("delete role assignments", clear, run.delete_assignments),
-        ("delete the resource group", clear, run.delete_group),
+        ("delete role assignments", clear, free(run.delete_assignments)),
+        ("delete the resource group", clear, free(run.delete_group)),
         ("note what Azure keeps", clear, run.note_residues),
         *here,
     )
@@ -138,6 +140,14 @@ class _Erasure:
         for lock in found:
             tell(Event(text=f"lift the lock {lock}", recorded=True))
         self._delete_all(found, locks.VERSION)
+
+    def once_let_go(self, act: Callable[[OnEvent], None]) -> Callable[[OnEvent], None]:
+        """Return an act that is done again while Azure holds a lock that was lifted before."""
+
+        def look() -> None:
+            locks.refuse_foreign(self._locks(), self._group)
+
+        return lambda tell: locks.until_let_go(partial(act, tell), look)
 
     def empty_site(self, tell: OnEvent) -> None:
         """Stop the site, and take its files and settings away: a restored one would have them.

@@ -7,13 +7,14 @@ instance's group. The engine's state would not do: a create that was cut off is 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from tenantry.adapters.azure_answers import arm_code
 from tenantry.adapters.azure_arm import Arm
-from tenantry.errors import FailedError, Problem, TenantryError
+from tenantry.errors import FailedError, Problem, TenantryError, UnavailableError
 from tenantry.model.azure_names import LOCK
 from tenantry.model.azure_types import TYPES, lies_in
 from tenantry.ports import Lease
@@ -26,10 +27,12 @@ __all__ = [
     "others",
     "refuse_foreign",
     "refuse_locked",
+    "until_let_go",
 ]
 
 _KIND: Final = TYPES["azure-native:authorization:ManagementLockByScope"]
 VERSION: Final = _KIND.version
+_Found = TypeVar("_Found")
 _PATIENCE_SECONDS: Final = 180.0
 
 
@@ -83,18 +86,55 @@ def refuse_locked(arm: Arm, resource: str) -> None:
     refuse_foreign(_at_and_above(arm, resource), _group(resource))
 
 
+def until_let_go(act: Callable[[], _Found], look: Callable[[], None]) -> _Found:
+    """Do what a lock forbids that was lifted: Resource Manager may go on holding it for some seconds.
+
+    Args:
+        act: is done again as long as it is refused for a lock.
+        look: called after each refusal; raises where it is another lock.
+
+    Raises:
+        UnavailableError: it is refused for long, and no other lock is there.
+    """
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return act()
+        except TenantryError as error:
+            if not arm_code(error, "ScopeLocked"):
+                raise
+            look()
+            if time.monotonic() > deadline:
+                raise UnavailableError(
+                    f"Azure still holds a lock that was lifted: {error.message}",
+                    hint="run the same command again later",
+                    code="lock-lingers",
+                ) from None
+        time.sleep(1)
+
+
 @contextmanager
-def _lifted(arm: Arm, resource: str, lease: Lease) -> Iterator[None]:
-    """Lift the instance's own locks of a resource for as long as the block runs; put them back anyhow."""
-    here = resource.lower()
-    ours = [one for one in _listed(arm, resource) if _scope(one) == here and is_own(one, _group(resource))]
-    for lock in ours:
-        lease.intent(f"lift the lock {lock['name']} of {resource.rpartition('/')[2]} for a moment")
-        arm.delete(lock["id"], VERSION)
+def _lifted(arm: Arm, resource: str, lease: Lease) -> Iterator[Callable[[], None]]:
+    """Lift the instance's own locks of a resource for as long as the block runs; put them back anyhow.
+
+    What the block gets lifts those that a list shows only later.
+    """
+    here, lifted = resource.lower(), dict[str, dict[str, Any]]()
+
+    def lift() -> None:
+        for lock in _listed(arm, resource):
+            key = str(lock["id"]).lower()
+            if key in lifted or _scope(lock) != here or not is_own(lock, _group(resource)):
+                continue
+            lease.intent(f"lift the lock {lock['name']} of {resource.rpartition('/')[2]} for a moment")
+            lifted[key] = lock
+            arm.delete(lock["id"], VERSION)
+
     try:
-        yield
+        lift()
+        yield lift
     finally:
-        for lock in ours:
+        for lock in lifted.values():
             kept = {key: lock["properties"][key] for key in ("level", "notes") if key in lock["properties"]}
             arm.put(lock["id"], VERSION, {"properties": kept})
             lease.evidence(f"the lock {lock['name']} is back")
@@ -107,19 +147,15 @@ def delete_part(arm: Arm, part: str, version: str, *, of: str, lease: Lease) -> 
 
     Raises:
         FailedError: somebody else locked it.
+        UnavailableError: Resource Manager goes on holding our lock.
     """
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        try:
-            with _lifted(arm, of, lease):
-                arm.delete(part, version)
-        except TenantryError as error:
-            if not arm_code(error, "ScopeLocked") or time.monotonic() > deadline:
-                raise
+    with _lifted(arm, of, lease) as lift_more:
+
+        def look() -> None:
             refuse_locked(arm, of)
-        else:
-            return
-        time.sleep(1)
+            lift_more()
+
+        until_let_go(partial(arm.delete, part, version), look)
 
 
 def _group(resource: str) -> str:

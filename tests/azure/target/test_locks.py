@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tenantry.errors import FailedError
+from tenantry.errors import FailedError, UnavailableError
 from tenantry.model.azure_types import TYPES
 from tenantry.targets.azure import locks, way_in
 from tenantry.targets.azure.way_to_database import ToDatabase
@@ -26,6 +27,7 @@ class _Manager:
         self.public = "Enabled" if open_ else "Disabled"
         self.rules = [f"{_SERVER}/firewallRules/tenantry-operator"] if open_ else []
         self.effects: list[tuple[str, str]] = []
+        self.held_on = 0  # how often a lock that was lifted is still held
 
     def list(self, path: str, version: str, **query: str) -> Sequence[dict[str, Any]]:
         if path.endswith("/firewallRules"):
@@ -51,7 +53,8 @@ class _Manager:
 
     def delete(self, path: str, version: str, **query: str) -> bool:
         if path in self.rules:
-            if self.locked:
+            self.held_on -= 1
+            if self.locked or self.held_on >= 0:
                 raise FailedError("(ScopeLocked) it is locked", code="scope-locked")
             self.rules.remove(path)
         else:
@@ -118,6 +121,50 @@ def test_somebody_elses_lock_is_never_lifted_and_is_named() -> None:
         way_in.shut(_to(manager), _Lease())  # type: ignore[arg-type]
     assert ("DELETE", theirs) not in manager.effects
     assert set(manager.locked) == {_OURS, theirs}
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock on which waiting costs nothing; what was waited, in seconds."""
+    waited = list[float]()
+    monkeypatch.setattr(locks, "time", SimpleNamespace(monotonic=lambda: sum(waited), sleep=waited.append))
+    return waited
+
+
+def test_our_lock_is_lifted_once_however_long_azure_goes_on_holding_it(hurried: list[float]) -> None:
+    manager = _Manager(_OURS, open_=True)
+    manager.held_on = 20
+    way_in.shut(_to(manager), _Lease())  # type: ignore[arg-type]
+    assert manager.effects[1:] == [
+        ("DELETE", _OURS),
+        ("DELETE", f"{_SERVER}/firewallRules/tenantry-operator"),
+        ("PUT", _OURS),
+    ]
+    assert len(hurried) == 20
+
+
+def test_a_lock_that_azure_holds_for_ever_is_not_told_as_somebody_elses(hurried: list[float]) -> None:
+    manager = _Manager(_OURS, open_=True)
+    manager.held_on = 10_000
+    rule, lease = f"{_SERVER}/firewallRules/tenantry-operator", _Lease()
+    with pytest.raises(UnavailableError) as told:
+        locks.delete_part(manager, rule, _VERSION, of=_SERVER, lease=lease)  # type: ignore[arg-type]
+    assert (told.value.code, told.value.hint) == ("lock-lingers", "run the same command again later")
+    assert (set(manager.locked), sum(hurried) < 200) == ({_OURS}, True)
+
+
+def test_a_lock_that_a_list_shows_late_is_lifted_and_put_back_as_well(hurried: list[float]) -> None:
+    manager = _Manager(_OURS, open_=True)
+    shown, looks = manager.list, list[str]()
+
+    def late(path: str, version: str, **query: str) -> Sequence[dict[str, Any]]:
+        looks.append(path)
+        return shown(path, version) if len(looks) > 3 else []
+
+    manager.list = late  # type: ignore[method-assign]
+    rule, lease = f"{_SERVER}/firewallRules/tenantry-operator", _Lease()
+    locks.delete_part(manager, rule, _VERSION, of=_SERVER, lease=lease)  # type: ignore[arg-type]
+    assert (manager.rules, set(manager.locked), hurried) == ([], {_OURS}, [1, 1])
 
 
 def test_what_lies_in_a_group_is_held_by_locks_there_below_and_above() -> None:
