@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.azure import web_models
+
 __all__ = ["faults", "has_oracle", "token_beside", "version"]
 
 _FOLDER = Path(__file__).parents[1] / "data" / "arm-types"
-_REQUIRED, _READ_ONLY = 1, 2
+_REQUIRED, _READ_ONLY, _WRITE_ONLY = 1, 2, 4
 # What the web's models are called that a body of a type is held against.
 _WEB = {
     "azure-native:web:AppServicePlan": "AppServicePlan",
@@ -41,7 +42,7 @@ def _types(file: str) -> list[dict[str, Any]]:
 def has_oracle(token: str) -> bool:
     """Say whether somebody else's description of a type is here."""
     if token not in _index():
-        return token in _WEB and _is_a_model(_WEB[token])
+        return token in _WEB and web_models.is_a_model(_WEB[token])
     entry = _index()[token]
     described = _types(entry["file"])[entry["resourceIndex"]]
     return bool(described.get("name") == f"{entry['armType']}@{entry['apiVersion']}")
@@ -58,16 +59,10 @@ def token_beside(arm_type: str) -> str:
     return next(found, "")
 
 
-def _is_a_model(name: str) -> bool:
-    from azure.mgmt.web import models
-
-    return hasattr(models, name)
-
-
 def faults(token: str, body: dict[str, Any], *, answer: bool = False) -> list[str]:
     """Return what is wrong with a body, as path and reason. An ``answer`` may have what is read-only."""
     if token in _WEB:
-        return list(_of_model(_WEB[token], body, "", answer=answer))
+        return list(web_models.faults(_WEB[token], body, answer=answer))
     entry = _index()[token]
     types = _types(entry["file"])
     resource = types[entry["resourceIndex"]]
@@ -125,10 +120,7 @@ def _of_object(
     for name, one in value.items():
         here = f"{path}.{name}" if path else name
         if name in known:
-            if known[name]["flags"] & _READ_ONLY and not answer and here not in {"id", "name", "type"}:
-                yield f"{here}: is read-only"
-            elif one is not None:
-                yield from _of_type(types, known[name]["type"], one, here, answer=answer)
+            yield from _of_property(types, known[name], one, here, answer=answer)
         elif kind.get("additionalProperties"):
             yield from _of_type(types, kind["additionalProperties"], one, here, answer=answer)
         elif not (path == "" and name in _OF_EVERY_ANSWER and answer):
@@ -140,40 +132,19 @@ def _of_object(
             yield f"{path}.{name}: is required"
 
 
+def _of_property(
+    types: list[dict[str, Any]], described: dict[str, Any], value: Any, path: str, *, answer: bool
+) -> Iterator[str]:
+    flags = described["flags"]
+    if flags & _READ_ONLY and not answer and path not in {"id", "name", "type"}:
+        yield f"{path}: is read-only"
+    elif flags & _WRITE_ONLY and answer and value is not None:
+        yield f"{path}: is write-only"
+    elif value is not None:
+        yield from _of_type(types, described["type"], value, path, answer=answer)
+
+
 _OF_EVERY_ANSWER = frozenset({"id", "name", "type", "etag", "systemData", "location", "tags"})
-
-
-def _of_model(name: str, body: Any, path: str, *, answer: bool) -> Iterator[str]:
-    from azure.mgmt.web import models
-
-    model: Any = getattr(models, name)
-    with contextlib.suppress(TypeError, ValueError):
-        model({})  # its fields are known when one was made
-    fields = {field._rest_name: field for field in model._attr_to_rest_field.values()}
-    for key, value in body.items():
-        here = f"{path}.{key}" if path else key
-        if key not in fields:
-            if not (answer and key in _OF_EVERY_ANSWER):
-                yield f"{here}: {name} does not have it"
-            continue
-        nested = _nested_model(models, name, key)
-        if nested and isinstance(value, dict):
-            yield from _of_model(nested, value, here, answer=answer)
-
-
-def _nested_model(models: Any, name: str, key: str) -> str:
-    """Return the model of a nested object that is looked into, too."""
-    chosen = {
-        ("Site", "properties"): "SiteProperties",
-        ("Certificate", "properties"): "CertificateProperties",
-        ("HostNameBinding", "properties"): "HostNameBindingProperties",
-        ("SiteProperties", "siteConfig"): "SiteConfig",
-        ("AppServicePlan", "properties"): "AppServicePlanProperties",
-        ("AppServicePlan", "sku"): "SkuDescription",
-        ("CsmPublishingCredentialsPoliciesEntity", "properties"):
-            "CsmPublishingCredentialsPoliciesEntityProperties",
-    }.get((name, key), "")  # fmt: skip
-    return chosen if chosen and hasattr(models, chosen) else ""
 
 
 def _if(truth: bool, otherwise: str) -> Iterator[str]:  # noqa: FBT001 - reads as a sentence

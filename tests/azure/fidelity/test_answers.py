@@ -22,7 +22,7 @@ from tenantry.sandbox.native.provider import serve
 from tenantry.stacks.instance import azure_program
 from tenantry.targets.azure import backups, retention
 from tenantry.targets.azure.way_to_database import ToDatabase
-from tests.azure import arm_types
+from tests.azure import arm_types, web_models
 from tests.azure.recording import arm_type_of, example_props, token_of
 from tests.sandbox.clients.table import BESIDE
 from tests.support.sandbox import Sandbox, running_sandbox
@@ -182,6 +182,17 @@ def test_what_a_type_beside_the_program_is_told_and_tells_is_what_microsofts_own
 def test_the_tables_of_logs_that_a_deploy_changes_are_listed(beside: _Heard) -> None:
     told = beside.told["Microsoft.OperationalInsights/workspaces/tables"]
     assert {one["name"] for one in told} >= set(retention.TABLES)
+
+
+def test_the_configuration_of_a_site_is_told_in_the_words_of_its_model(
+    sandbox: Sandbox, answers: dict[str, dict[str, Any]]
+) -> None:
+    """The provider reads it with the site; it is no resource of the program."""
+    (site,) = (one for one in answers if token_of(one) == "azure-native:web:WebApp")
+    told = sandbox.arm().get(f"{site}/config/web", TYPES[token_of(site)].version)
+    assert told
+    assert told["properties"]["alwaysOn"] is True
+    assert list(web_models.faults("SiteConfigResource", told, answer=True)) == []
 
 
 def test_every_answer_says_what_it_is(answers: dict[str, dict[str, Any]]) -> None:
