@@ -22,6 +22,7 @@ from tenantry.model.status import (
     Condition,
     EraseMethod,
     Evidence,
+    KeptBlob,
     Residue,
     StoredBlob,
 )
@@ -269,8 +270,8 @@ class Blobs(Protocol):
         """Yield the bytes of a blob."""
         ...
 
-    def delete(self, container: str, name: str) -> datetime | None:
-        """Delete a blob; return until when it can be recovered, None if not at all. Repeatable meanwhile."""
+    def delete(self, container: str, name: str) -> KeptBlob:
+        """Delete a blob; return what is kept of it. Repeatable as long as anything is."""
         ...
 
 

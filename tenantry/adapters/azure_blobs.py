@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -20,9 +21,17 @@ from tenantry.model.status import StoredBlob
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
-__all__ = ["AccountBlobs"]
+__all__ = ["AccountBlobs", "Left"]
 
 _REFUSED: Final = frozenset({"AuthorizationFailure", "AuthorizationPermissionMismatch"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """What an account keeps of a blob that was deleted."""
+
+    deleted: Sequence[tuple[datetime, int]]  # when; whole days that it can be recovered, rounded down
+    versions: int  # earlier ones that nobody deleted
 
 
 class AccountBlobs:
@@ -78,13 +87,16 @@ class AccountBlobs:
             return False
         return True
 
-    def deleted(self, container: str, name: str) -> datetime | None:
-        """Return when a blob was deleted that is kept, the newest of its name; None: none is kept."""
+    def left(self, container: str, name: str) -> Left:
+        """Return what is kept of the blob of a name that was deleted."""
         with self._told(container):
             client = self._client.get_container_client(container)
-            listed = client.list_blobs(name_starts_with=name, include=["deleted", "snapshots"])
-            times = [one.deleted_time for one in listed if one.name == name and one.deleted]
-        return max(times, default=None)
+            every = client.list_blobs(name_starts_with=name, include=["deleted", "snapshots", "versions"])
+            mine = [one for one in every if one.name == name]
+        # Each as it was kept when it was deleted, whatever the account's policy says now.
+        deleted = [(one.deleted_time, int(one.remaining_retention_days or 0)) for one in mine if one.deleted]
+        older = [one for one in mine if one.version_id and not (one.deleted or one.is_current_version)]
+        return Left(deleted=deleted, versions=len(older))
 
     @cached_property
     def _client(self) -> Any:

@@ -15,9 +15,9 @@ from tenantry.cli.operating import insist
 from tenantry.cli.render.progress import Progress
 from tenantry.cli.signals import stop_politely
 from tenantry.cli.wiring import Wiring
-from tenantry.errors import UnavailableError, UsageError
+from tenantry.errors import Problem, UnavailableError, UsageError
 from tenantry.journeys import blobs as journeys
-from tenantry.result import Result
+from tenantry.result import Outcome, Result
 
 __all__ = ["deleted", "listed", "read"]
 
@@ -72,11 +72,21 @@ def deleted(
     confirmed = confirmation.is_given(confirm)
     data = {"name": name, "rehearsal": instance.rehearsal, "container": container, "blob": blob}
     if not confirmed:
-        data |= {"deleted": False, "recoverable_until": None}
+        data |= {"deleted": False, "recoverable_until": None, "versions_kept": 0}
         return Result(command="blob delete", data=data, problems=(confirmation.missing,))
     with Progress() as progress, stop_politely(wiring, name):
-        until = journeys.delete(instance, container, blob, services=wiring.services(progress), reason=reason)
-    return Result(command="blob delete", data={**data, "deleted": True, "recoverable_until": until})
+        kept = journeys.delete(instance, container, blob, services=wiring.services(progress), reason=reason)
+    data |= {"deleted": True, "recoverable_until": kept.until, "versions_kept": kept.versions}
+    if not kept.versions:
+        return Result(command="blob delete", data=data)
+    problem = Problem(
+        code="versions-kept",
+        message=f"{name} keeps earlier versions of the blob without end ({kept.versions}): "
+        "somebody switched versioning on",
+        hint=f"tenantry instance deploy {name} switches it off; then a Storage Blob Data Owner deletes them "
+        "from inside the network: az storage blob delete --version-id",
+    )
+    return Result(command="blob delete", data=data, outcome=Outcome.NO, exit_code=1, problems=(problem,))
 
 
 @contextmanager

@@ -8,13 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Final
 
 from tenantry.errors import SpecError, UsageError
 from tenantry.journeys.services import Services
 from tenantry.model.profile import Service
-from tenantry.model.status import StoredBlob
+from tenantry.model.status import KeptBlob, StoredBlob
 from tenantry.ports import Blobs, Instance, Lease
 
 __all__ = ["delete", "listed", "read"]
@@ -50,18 +49,21 @@ def read(
             write(chunk)
 
 
-def delete(
-    instance: Instance, container: str, name: str, *, services: Services, reason: str
-) -> datetime | None:
-    """Delete a blob; return until when it can be recovered, None if not at all."""
+def delete(instance: Instance, container: str, name: str, *, services: Services, reason: str) -> KeptBlob:
+    """Delete a blob; return what is kept of it."""
     _check(name, container=container)
     did = f"set out to delete a blob of the container {container}"
     with _opened(instance, did, services=services, reason=reason, change=True) as (blobs, lease):
         lease.intent(f"{instance.mark}delete a blob of the container {container}")
-        until = blobs.delete(container, name)
-        kept = f"kept until {until:%Y-%m-%d}" if until else "nothing of it is kept"
-        lease.evidence(f"{instance.mark}the blob is deleted: {kept}")
-    return until
+        kept = blobs.delete(container, name)
+        lease.evidence(f"{instance.mark}the blob is deleted: {_told(kept)}")
+    return kept
+
+
+def _told(kept: KeptBlob) -> str:
+    dated = f"kept until {kept.until:%Y-%m-%d}" if kept.until else ""
+    endless = f"earlier versions kept without end: {kept.versions}" if kept.versions else ""
+    return ", ".join(filter(None, (dated, endless))) or "nothing of it is kept"
 
 
 def _check(name: str, *, container: str) -> None:

@@ -118,6 +118,14 @@ class StoredBlob:
     type: str  # as whoever wrote it said
 
 
+@dataclass(frozen=True, kw_only=True)
+class KeptBlob:
+    """What is kept of a blob that was deleted."""
+
+    until: datetime | None  # at the latest, what was deleted can be recovered; None: nothing of that is kept
+    versions: int = 0  # earlier ones that the deletion left: they are kept without end
+
+
 class Presence(StrEnum):
     """Whether what is kept of an erased instance was seen, at the last look."""
 

@@ -18,7 +18,7 @@ from tenantry.journeys import blobs as journeys
 from tenantry.journeys.services import Services
 from tenantry.model.names import new_opaque_name
 from tenantry.model.profile import Service
-from tenantry.model.status import StoredBlob
+from tenantry.model.status import KeptBlob, StoredBlob
 from tenantry.ports import Instance, Lease, OnEvent, Request
 from tests.journeys.sweep import spec_and_profile
 
@@ -32,6 +32,7 @@ class _Target:
     def __init__(self) -> None:
         self.opened_to_change = list[bool]()
         self.there = True
+        self.kept = KeptBlob(until=_UNTIL)
 
     @contextmanager
     def blobs(self, request: Request, lease: Lease, on_event: OnEvent, *, change: bool) -> Iterator[_Target]:
@@ -46,8 +47,8 @@ class _Target:
             raise FailedError("the container files has no blob of that name", code="no-blob")
         yield from (b"on", b"e")
 
-    def delete(self, container: str, name: str) -> datetime | None:
-        return _UNTIL
+    def delete(self, container: str, name: str) -> KeptBlob:
+        return self.kept
 
 
 def _services(folder: Path, *, has: frozenset[Service]) -> tuple[Services, Instance, _Target]:
@@ -78,7 +79,7 @@ def test_the_journal_says_who_looked_why_and_where_and_no_name_of_a_blob(tmp_pat
     got = list[bytes]()
     journeys.read(instance, "files", _PERSON, got.append, **told)
     assert b"".join(got) == b"one"
-    assert journeys.delete(instance, "files", _PERSON, **told) == _UNTIL
+    assert journeys.delete(instance, "files", _PERSON, **told) == target.kept
     assert target.opened_to_change == [False, False, True]
     target.there = False
     with pytest.raises(FailedError):
@@ -91,6 +92,26 @@ def test_the_journal_says_who_looked_why_and_where_and_no_name_of_a_blob(tmp_pat
         "Grace set out to delete a blob of the container files: ticket 7",
         "the blob is deleted: kept until 2026-12-01",
     } <= set(texts)
+
+
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [
+        (KeptBlob(until=None), "the blob is deleted: nothing of it is kept"),
+        (KeptBlob(until=None, versions=2), "the blob is deleted: earlier versions kept without end: 2"),
+        (
+            KeptBlob(until=_UNTIL, versions=1),
+            "the blob is deleted: kept until 2026-12-01, earlier versions kept without end: 1",
+        ),
+    ],
+)
+def test_the_journal_says_all_that_is_kept_of_a_deleted_blob(
+    tmp_path: Path, kept: KeptBlob, told: str
+) -> None:
+    services, instance, target = _services(tmp_path, has=frozenset({Service.BLOBS}))
+    target.kept = kept
+    journeys.delete(instance, "files", _PERSON, services=services, reason="ticket 7")
+    assert told in _texts(services)
 
 
 def test_a_workload_without_blobs_is_refused_before_anything_is_recorded(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_a_deleted_blob_is_listed_and_comes_back(accounts: _Accounts, keeping: s
     container.delete_blob("notes")
     assert [one.name for one in container.list_blobs()] == []
     (found,) = container.list_blobs(include=["deleted"])
-    assert (found.name, found.deleted, found.remaining_retention_days) == ("notes", True, 7)
+    assert (found.name, found.deleted, found.remaining_retention_days) == ("notes", True, 6)
     blob = container.get_blob_client("notes")
     blob.undelete_blob()
     assert blob.download_blob().readall() == b"rows"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from tenantry.adapters.azure_blobs import AccountBlobs
 from tenantry.errors import FailedError, RefusedError, TenantryError, UnavailableError
 from tenantry.model.azure_names import LOCK
 from tenantry.model.azure_types import TYPES
+from tenantry.model.status import KeptBlob
 from tenantry.targets.azure import former_secrets, lent_roles, way_in
+from tenantry.targets.azure.files import Files
 from tenantry.targets.azure.way_to_blobs import ToBlobs
 from tenantry.targets.azure.way_to_vault import OBJECTS, ToVault
 from tests.support.sandbox import Sandbox
@@ -26,6 +29,8 @@ _CLOSED = {
     "publicNetworkAccess": "Disabled",
     "networkAcls": {"bypass": "AzureServices", "defaultAction": "Deny"},
 }
+_WEEK = {"deleteRetentionPolicy": {"enabled": True, "days": 7}}
+_MOMENT = timedelta(minutes=5)
 _LOCKS = "2020-05-01"
 _VAULTS = TYPES["azure-native:keyvault:Vault"].version
 _STORAGE = TYPES["azure-native:storage:StorageAccount"].version
@@ -63,8 +68,7 @@ class _Place:
         self.arm.put(self.vault, _VAULTS, {"location": _REGION, "properties": vault})
         account = {"location": _REGION, "sku": {"name": "Standard_LRS"}, "kind": "StorageV2"}
         self.arm.put(self.account, _STORAGE, {**account, "properties": _CLOSED})
-        week = {"properties": {"deleteRetentionPolicy": {"enabled": True, "days": 7}}}
-        self.arm.put_only(f"{self.account}/blobServices/default", _STORAGE, week)
+        self.arm.put_only(f"{self.account}/blobServices/default", _STORAGE, {"properties": _WEEK})
         self.arm.put(f"{self.account}/blobServices/default/containers/files", _STORAGE, {"properties": {}})
         for one in (self.vault, self.account):
             self.lock(one, LOCK)
@@ -179,13 +183,39 @@ def test_blobs_are_read_and_deleted_by_the_way_in_alone(place: _Place) -> None:
         assert blobs.listed("files", "tw") == []
         assert b"".join(blobs.chunks("files", "one.txt")) == b"one"
         assert (blobs.delete("files", "one.txt"), blobs.delete("files", "one.txt")) == (True, False)
-        assert blobs.deleted("files", "one.txt") is not None
+        assert [days for _, days in blobs.left("files", "one.txt").deleted] == [6], "whole ones of seven"
         with pytest.raises(FailedError) as missing:
             list(blobs.chunks("files", "a-persons-name.txt"))
         assert "a-persons-name" not in missing.value.message, "it would stand in the journal"
     assert place.is_shut()
     with pytest.raises(RefusedError, match="AuthorizationFailure"):
         blobs.containers()
+
+
+def test_a_deleted_blob_is_told_with_the_days_of_its_deletion_and_with_the_versions_that_it_leaves(
+    place: _Place,
+) -> None:
+    service = f"{place.account}/blobServices/default"
+    way, blobs = place.to_blobs(lent_roles.BLOB_CONTRIBUTOR)
+    with place.opened(way):
+        files = Files(blobs, place.lease, now=place.arm.now)
+        blobs._client.get_blob_client("files", "dated").upload_blob(b"one")
+        until = files.delete("files", "dated").until
+        assert until is not None
+        assert timedelta(days=7) - _MOMENT < until - place.arm.now() < timedelta(days=7) + _MOMENT
+        policy = {"deleteRetentionPolicy": {"enabled": True, "days": 1}, "isVersioningEnabled": True}
+        place.arm.put_only(service, _STORAGE, {"properties": policy})
+        try:
+            assert files.delete("files", "dated") == KeptBlob(until=until), "as when it was deleted"
+            for content in (b"one", b"two"):
+                blobs._client.get_blob_client("files", "many").upload_blob(content, overwrite=True)
+            assert files.delete("files", "many") == KeptBlob(until=None, versions=2)
+            assert files.delete("files", "many") == KeptBlob(until=None, versions=2), "it may be repeated"
+        finally:
+            place.arm.put_only(service, _STORAGE, {"properties": _WEEK})
+        with pytest.raises(FailedError) as missing:
+            files.delete("files", "never-there")
+        assert missing.value.code == "no-blob"
 
 
 def test_whoever_only_reads_may_not_delete(place: _Place) -> None:

@@ -117,5 +117,7 @@ def _deleted(data: Mapping[str, Any]) -> str:
         return f"would delete {what}"
     until = data["recoverable_until"]
     kept = f"it can be recovered until {cell(until)} UTC" if until else "nothing of it is kept"
+    if data["versions_kept"]:
+        kept = f"earlier versions of it are kept: {data['versions_kept']}" + (f"; {kept}" if until else "")
     mark = f" ({REHEARSAL})" if data["rehearsal"] else ""
     return f"deleted {what}{mark}; {kept}"

@@ -167,7 +167,7 @@ def _element(copy: ET.Element, kept: Kept, now: datetime) -> ET.Element:
     _set(properties, "Last-Modified", kept.modified)
     if kept.deleted:
         _set(copy, "Deleted", "true")
-        _tell_dates(properties, kept.deleted, kept.until, now)
+        _tell_dates(properties, kept.deleted, (moment(kept.until) - now) // _DAY)  # whole days that are left
     return copy
 
 
@@ -178,13 +178,13 @@ def _deleted_container(kept: KeptContainer, now: datetime) -> ET.Element:
     properties = ET.SubElement(found, "Properties")
     _set(properties, "Last-Modified", format_datetime(moment(kept.deleted), usegmt=True))
     _set(properties, "Etag", f'"{kept.version}"')
-    _tell_dates(properties, kept.deleted, kept.until, now)
+    _tell_dates(properties, kept.deleted, math.ceil((moment(kept.until) - now) / _DAY))
     return found
 
 
-def _tell_dates(properties: ET.Element, deleted: str, until: str, now: datetime) -> None:
+def _tell_dates(properties: ET.Element, deleted: str, days: int) -> None:
     _set(properties, "DeletedTime", format_datetime(moment(deleted), usegmt=True))
-    _set(properties, "RemainingRetentionDays", str(max(0, math.ceil((moment(until) - now) / _DAY))))
+    _set(properties, "RemainingRetentionDays", str(max(0, days)))
 
 
 def _page(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
@@ -10,16 +10,15 @@ from typing import Final
 from tenantry.adapters.azure_blobs import AccountBlobs
 from tenantry.components.azure.props import AzureProps
 from tenantry.errors import FailedError
-from tenantry.model.azure_types import TYPES
-from tenantry.model.status import StoredBlob
+from tenantry.model.status import KeptBlob, StoredBlob
 from tenantry.ports import Lease, OnEvent
 from tenantry.targets.azure import lent_roles, way_in, ways
 from tenantry.targets.azure.clients import Clients
-from tenantry.targets.azure.way_to_blobs import ToBlobs
 
 __all__ = ["Files", "opened"]
 
-_SERVICE: Final = TYPES["azure-native:storage:BlobServiceProperties"]
+_DAY: Final = timedelta(days=1)
+_CLOCKS: Final = timedelta(minutes=1)  # by which two of Azure's may differ
 
 
 @contextmanager
@@ -35,14 +34,14 @@ def opened(
     role = lent_roles.BLOB_CONTRIBUTOR if change else lent_roles.BLOB_READER
     way = ways.to_blobs(clients, props.names, blobs, role=role)
     with way_in.opened(way, lease, on_event, principal=clients.principal.object_id):
-        yield Files(blobs, way, lease)
+        yield Files(blobs, lease, now=clients.now)
 
 
 class Files:
     """What may be done with them."""
 
-    def __init__(self, blobs: AccountBlobs, way: ToBlobs, lease: Lease) -> None:
-        self._blobs, self._way, self._lease = blobs, way, lease
+    def __init__(self, blobs: AccountBlobs, lease: Lease, *, now: Callable[[], datetime]) -> None:
+        self._blobs, self._lease, self._now = blobs, lease, now
 
     def listed(self, container: str, prefix: str) -> Sequence[StoredBlob]:
         """See the port."""
@@ -55,22 +54,25 @@ class Files:
             self._lease.check()
             yield chunk
 
-    def delete(self, container: str, name: str) -> datetime | None:
+    def delete(self, container: str, name: str) -> KeptBlob:
         """See the port."""
         was_there = self._blobs.delete(container, name)
-        at = self._blobs.deleted(container, name)
-        if at is None:
-            if was_there:
-                return None
+        left = self._blobs.left(container, name)
+        if not (was_there or left.deleted or left.versions):
             raise FailedError(
                 f"the container {container} has no blob of that name, and keeps none that was deleted",
                 hint="see: tenantry blob list NAME CONTAINER; a name is case-sensitive",
                 code="no-blob",
             )
-        return at + timedelta(days=self._kept_days())
+        now = self._now()
+        ends = [_end(at, days, now=now) for at, days in left.deleted]
+        return KeptBlob(until=max(ends, default=None), versions=left.versions)
 
-    def _kept_days(self) -> int:
-        """Return for how many days Azure keeps what is deleted, as it says."""
-        service = self._way.arm.get(f"{self._way.id}/blobServices/default", _SERVICE.version) or {}
-        policy = (service.get("properties") or {}).get("deleteRetentionPolicy") or {}
-        return int(policy.get("days") or 0) if policy.get("enabled") else 0
+
+def _end(deleted: datetime, days_left: int, *, now: datetime) -> datetime:
+    """Return when what was deleted goes, never too early.
+
+    Azure keeps it for whole days from its deletion, and tells of what is left of them the whole ones.
+    """
+    gone = max(now - deleted, timedelta()) + _CLOCKS
+    return deleted + timedelta(days=days_left + gone // _DAY + 1)
