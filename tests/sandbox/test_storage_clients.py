@@ -307,7 +307,8 @@ def test_names_are_checked_and_unique(accounts: _Accounts, plain: str) -> None:
     accounts.sandbox.make_group(other, _REGION)
     with pytest.raises(HttpResponseError, match="StorageAccountAlreadyTaken"):
         begin(other, plain, _SKU)
-    told = accounts.client.storage_accounts.check_name_availability({"name": plain})
+    asked = {"name": plain, "type": "Microsoft.Storage/storageAccounts"}  # Azure requires both
+    told = accounts.client.storage_accounts.check_name_availability(asked)
     assert (told.name_available, told.reason) == (False, "AlreadyExists")
 
 
