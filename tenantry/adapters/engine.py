@@ -260,10 +260,6 @@ class Engine:
         """Return the stack's resources as the checkpoint has them."""
         return self._state.resources(stack)
 
-    def has_half_made(self, stack: str) -> bool:
-        """Say whether the making of a resource failed that is there all the same, to be finished."""
-        return bool(self._state.half_made(stack))
-
     def locked_by(self, stack: str) -> LockHolder | None:
         """Return who holds the stack's lock, None if nobody."""
         locks = self._state.locks(stack)
