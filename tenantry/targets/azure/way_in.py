@@ -68,6 +68,10 @@ class Way(ABC):
         """Enter once, and leave. Raise TenantryError while we are not let in."""
 
     @abstractmethod
+    def refuses(self, error: TenantryError) -> bool:
+        """Say whether an error of entering means the address, and not a role that is not in force yet."""
+
+    @abstractmethod
     def closing(self, lease: Lease) -> Sequence[Callable[[], object]]:
         """Return what lets nobody in any more, part by part: each is done whatever becomes of another.
 
@@ -106,12 +110,7 @@ def opened(way: Way, lease: Lease, on_event: OnEvent, *, principal: str = "") ->
     try:
         if way.role:
             role = lent_roles.lend(way.arm, way.id, role=way.role, principal=principal)
-        address = _address(way, lease)
-        if address:
-            way.allow(address)
-            lease.evidence("way in: one address is allowed")
-        if address or way.role:
-            _until(way, way.enter, "does not let this machine in", lease)
+        _let_in(way, lease)
         yield
     except TenantryError as error:
         inside += error.problems
@@ -177,6 +176,33 @@ def _see_that_it_is_closed(way: Way) -> None:
         time.sleep(1)
 
 
+def _let_in(way: Way, lease: Lease) -> None:
+    """Have our address allowed, and wait until the service lets us in.
+
+    It may let us in at first by what a killed run allowed: that ends late, too.
+    """
+    why, address = "does not let this machine in", _allowed(way, lease)
+    if not (address or way.role):
+        return
+    try:
+        _until(way, way.enter, why, lease, unless=lambda error: not address and way.refuses(error))
+    except TenantryError as error:
+        if address or not way.refuses(error):
+            raise
+        _allowed(way, lease)
+        _rest(way.pauses[-1], lease)  # it was knocked at just now
+        _until(way, way.enter, why, lease, pauses=itertools.repeat(way.pauses[-1]))
+
+
+def _allowed(way: Way, lease: Lease) -> str:
+    """Allow the address that a service refuses; return it, "" if it lets us in already."""
+    address = _address(way, lease)
+    if address:
+        way.allow(address)
+        lease.evidence("way in: one address is allowed")
+    return address
+
+
 def _address(way: Way, lease: Lease) -> str:
     """Return the address that a service sees and refuses; "" if it lets us in already."""
     asked = way.asked
@@ -184,19 +210,46 @@ def _address(way: Way, lease: Lease) -> str:
     if asked is way:
         way.allow("")
         return _until(way, way.address, says, lease)
+
+    def told() -> str:
+        """Ask; that the one lets us in says of the other nothing."""
+        address = asked.address()
+        if not address:
+            try:
+                way.enter()
+            except TenantryError as error:
+                if way.refuses(error):
+                    raise UnavailableError(f"it lets this machine in, which {way.name} refuses") from None
+        return address
+
     try:
         asked.allow("")
-        return _until(asked, asked.address, says, lease)
+        return _until(asked, told, says, lease)
     finally:
         _withdraw(asked, lease)
 
 
-def _until(way: Way, act: Callable[[], _Found], why: str, lease: Lease) -> _Found:
+def _pauses(way: Way) -> Iterator[float]:
+    return itertools.chain(way.pauses, itertools.repeat(way.pauses[-1]))
+
+
+def _until(
+    way: Way,
+    act: Callable[[], _Found],
+    why: str,
+    lease: Lease,
+    *,
+    pauses: Iterator[float] | None = None,
+    unless: Callable[[TenantryError], bool] = lambda _: False,
+) -> _Found:
+    """Try until it succeeds; an error of the kind ``unless`` is raised at once."""
     deadline = time.monotonic() + way.patience_seconds
-    for pause in itertools.chain(way.pauses, itertools.repeat(way.pauses[-1])):
+    for pause in pauses or _pauses(way):
         try:
             return act()
         except TenantryError as error:
+            if unless(error):
+                raise
             if time.monotonic() + pause > deadline:
                 raise UnavailableError(
                     f"{way.name} {why}: {error.message}", hint=way.remedy, code="no-way-in"

@@ -7,6 +7,7 @@ from typing import Any
 
 from tenantry.adapters.azure_arm import Arm
 from tenantry.adapters.azure_blobs import AccountBlobs
+from tenantry.errors import TenantryError
 from tenantry.model.azure_types import TYPES
 from tenantry.targets.azure.way_by_rule import ByNetworkRule
 from tenantry.targets.azure.way_in import Way
@@ -45,3 +46,7 @@ class ToBlobs(ByNetworkRule):
         """See the base."""
         assert self._blobs is not None
         self._blobs.containers()
+
+    def refuses(self, error: TenantryError) -> bool:
+        """See the base."""
+        return error.code == "blobs-refused" and error.message.endswith(": AuthorizationFailure")

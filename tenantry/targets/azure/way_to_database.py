@@ -60,6 +60,10 @@ class ToDatabase(Way):
         with self._door.open(timeout=10):
             pass
 
+    def refuses(self, error: TenantryError) -> bool:
+        """See the base."""
+        return _ADDRESS.search(error.message) is not None
+
     def closing(self, lease: Lease) -> Sequence[Callable[[], object]]:
         """See the base."""
         return [partial(self._set_public_access, "Disabled"), partial(self._delete_rule, lease)]

@@ -53,3 +53,7 @@ class ToVault(ByNetworkRule):
     def enter(self) -> None:
         """See the base."""
         self.objects.get("/secrets", OBJECTS, maxresults="1")
+
+    def refuses(self, error: TenantryError) -> bool:
+        """See the base."""
+        return arm_code(error, "ForbiddenByFirewall") or arm_code(error, "ForbiddenByConnection")

@@ -83,6 +83,42 @@ class _ShutVault(ToVault):
         raise RefusedError("Client address: 198.51.100.7", code="forbidden-by-firewall")
 
 
+class _LaggingVault(_ShutVault):
+    """A killed run allowed our address: that rule works for five seconds after it was taken away."""
+
+    def __init__(self, manager: Any, clock: _Clock) -> None:
+        super().__init__(manager, clock)
+        self.allowed = ""
+
+    def allow(self, address: str) -> None:
+        super().allow(address)
+        self.allowed = address
+
+    def enter(self) -> None:
+        if self.clock.now < 5:
+            self.knocks.append(self.clock.now)
+            raise RefusedError("no role", code="forbidden-by-rbac")
+        if not self.allowed:
+            super().enter()
+        self.knocks.append(self.clock.now)
+
+
+class _Account(ToBlobs):
+    """Lets in who is allowed."""
+
+    def __init__(self, manager: Any, vault: ToVault) -> None:
+        super().__init__(manager, _ACCOUNT, vault=vault, role=lent_roles.BLOB_READER)
+        self.allowed = ""
+
+    def allow(self, address: str) -> None:
+        super().allow(address)
+        self.allowed = address
+
+    def enter(self) -> None:
+        if not self.allowed:
+            raise RefusedError("st refuses: AuthorizationFailure", code="blobs-refused")
+
+
 def _ways(manager: Any) -> dict[str, Way]:
     vault = ToVault(manager, _VAULT, manager)
     return {
@@ -150,3 +186,28 @@ def test_a_vault_that_lets_nobody_in_is_knocked_at_no_oftener_for_that(
     vault = _ShutVault(_Manager(), _Clock())
     told = _waited_for(vault, 1e9, monkeypatch)
     assert (told.code, vault.knocks) == ("no-way-in", [0, 0, 10, 130, 310, 490, 670, 850])
+
+
+def test_an_account_is_opened_though_the_vault_that_is_asked_still_lets_us_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, lease = _Clock(), _Lease(_Clock(), 1)
+    vault = _LaggingVault(_Manager(), clock)
+    account = _Account(vault.arm, vault)
+    monkeypatch.setattr(way_in, "time", clock)
+    with way_in.opened(account, lease, lambda _: None, principal="p"):  # type: ignore[arg-type]
+        assert account.allowed == "198.51.100.7"
+    assert clock.now == 10
+
+
+def test_a_vault_that_let_us_in_by_an_old_rule_is_asked_again_and_not_too_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, lease = _Clock(), _Lease(_Clock(), 1)
+    vault = _LaggingVault(_Manager(), clock)
+    monkeypatch.setattr(way_in, "time", clock)
+    with way_in.opened(vault, lease, lambda _: None, principal="p"):  # type: ignore[arg-type]
+        assert vault.allowed == "198.51.100.7"
+    refused = vault.knocks[:-1]
+    assert vault.knocks == [0, 0, 10, 10, 190]
+    assert len(refused) <= _DENIALS
