@@ -1,4 +1,7 @@
-"""Several deploys of one command: so many at once as what they share allows, and no more than fit."""
+"""Several deploys of one command: so many at once as what they share allows, and no more than fit.
+
+And two commands for one instance.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ pytestmark = [pytest.mark.timeout(600)]
 
 _NAMES = ("kenya", "malawi", "zambia")
 _DATABASES = ("angola", "botswana")  # with a database each
+_BUSY = 75
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +107,22 @@ def test_of_those_that_are_named_none_is_begun_where_one_does_not_fit(limited: F
     assert all(one["hint"] for one in problems)
     assert _resources(limited) == seen.resources
     assert {row["name"] for row in limited.run("instance", "list")["data"]["instances"]} == set(_NAMES)
+
+
+def test_of_two_commands_for_one_instance_one_is_busy_and_the_other_goes_through(limited: Fleet) -> None:
+    limited.new("lesotho", profile="greeting")
+    arguments = ("instance", "deploy", "lesotho", "--reason", "a test")
+    command = [str(TENANTRY), *arguments, "--workspace", str(limited.workspace)]
+    running = [
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        for _ in range(2)
+    ]
+    assert sorted(one.wait(timeout=300) for one in running) == [0, _BUSY]
+    assert limited.run("instance", "health", "lesotho")["data"]["instances"][0]["health"] == "healthy"
+    assert limited.orphans("lesotho") == []
+    assert len(limited.groups("lesotho")) == 1
 
 
 def _resources(fleet: Fleet) -> Any:
