@@ -60,6 +60,7 @@ _REMEDIES: Mapping[str, str] = {
     "SkuNotAvailable": _SIZE,
     "QuotaExceeded": _QUOTA,
     "ResourceQuotaExceeded": _QUOTA,
+    "MaxStorageAccountsCountPerSubscriptionExceeded": _QUOTA,
     "ConflictError": _VAULT,
     "VaultAlreadyExists": _VAULT,
     "OperationNotAllowed": _QUOTA,

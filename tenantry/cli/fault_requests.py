@@ -27,6 +27,7 @@ _NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "capacity": ("region",),
     "standby": ("region",),
     "quota": ("cores",),
+    "accounts": ("number",),
     "disk": ("server", "percent"),
     "policy": ("type",),
     "disabled": ("subscription",),
@@ -35,9 +36,9 @@ _NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "list": (),
     "clear": (),
 }
-_MOST: Final = 10**6  # of requests or cores
+_MOST: Final = 10**6  # of requests, cores or accounts
 _UNMATCHED: Final = frozenset(
-    {"time", "expire", "quota", "limits", "disk", "disabled", "standby", "list", "clear"}
+    {"time", "expire", "quota", "accounts", "limits", "disk", "disabled", "standby", "list", "clear"}
 )
 _CODED: Final = frozenset({"code", "fail"})
 _LONGEST: Final = 500  # characters of a message
@@ -107,8 +108,8 @@ def _fault_values(kind: str, told: Mapping[str, str]) -> dict[str, Any]:
             found["value"] = _scale(told["scale"])
         case "stuck" | "policy":
             found["value"] = told["type"]
-        case "quota":
-            found["value"] = str(_number(told["cores"], least=0))
+        case "quota" | "accounts":
+            found["value"] = str(_number(told[_NEEDS[kind][0]], least=0))
         case "disk":
             found |= {"type_": told["server"], "value": str(_number(told["percent"], least=0, most=100))}
         case "disabled":

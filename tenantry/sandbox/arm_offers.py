@@ -20,7 +20,7 @@ __all__ = ["Offers"]
 
 _PATH = re.compile(
     r"^/subscriptions/[^/]+/providers/(?P<namespace>[^/]+)(?:/locations/(?P<location>[^/]+))?"
-    r"/(?P<what>capabilities|checkNameAvailability|resourceType/flexibleServers/usages)$",
+    r"/(?P<what>capabilities|checkNameAvailability|(?:resourceType/flexibleServers/)?usages)$",
     re.IGNORECASE,
 )
 # What a provider is asked about by name, and the shorter words for it: names of the whole cloud.
@@ -49,13 +49,17 @@ class Offers:
         what, namespace = found["what"].lower(), found["namespace"].lower()
         if what == "checknameavailability":
             return Answer(200, self._free(namespace, call.body or {})) if namespace in _NAMED else None
-        if namespace != "microsoft.dbforpostgresql":
-            return None
-        region = self._region(found["location"] or "")
-        if what == "capabilities":
-            return Answer(200, {"value": [capability(region, self._faults)]})
-        within = subscription(call.path)
-        return Answer(200, {"value": quotas.usages(self._cloud, self._faults, within, region.name)})
+        region, within = found["location"] or "", subscription(call.path)
+        match namespace, what:
+            case "microsoft.dbforpostgresql", "capabilities":
+                return Answer(200, {"value": [capability(self._region(region), self._faults)]})
+            case "microsoft.dbforpostgresql", "resourcetype/flexibleservers/usages":
+                listed = quotas.core_usages
+            case "microsoft.storage", "usages":
+                listed = quotas.account_usages
+            case _:
+                return None
+        return Answer(200, {"value": listed(self._cloud, self._faults, within, self._region(region).name)})
 
     def _region(self, name: str) -> Region:
         region = catalogue().find(name.replace(" ", "").lower())

@@ -116,6 +116,33 @@ def test_an_account_with_a_copy_in_the_pair_tells_where_it_is_until_it_has_none(
     storage.delete(accounts.group, name)
 
 
+def test_a_quota_counts_the_accounts_of_a_region_and_refuses_one_more(accounts: _Accounts) -> None:
+    def used() -> tuple[int, int]:
+        (one,) = accounts.client.usages.list_by_location(_REGION)
+        assert (one.name.value, one.unit) == ("StorageAccounts", "Count")
+        return one.current_value, one.limit
+
+    name = accounts.make()
+    count, limit = used()
+    assert limit == 250
+    with accounts.sandbox.client(
+        StorageManagementClient, accounts.sandbox.second.rpartition("/")[2]
+    ) as other:
+        assert [one.current_value for one in other.usages.list_by_location(_REGION)] == [0]
+    accounts.sandbox.faults("accounts", str(count))
+    try:
+        assert used() == (count, count)
+        with pytest.raises(HttpResponseError, match="MaxStorageAccountsCountPerSubscriptionExceeded") as full:
+            accounts.make()
+        assert full.value.status_code == 409
+        accounts.client.storage_accounts.update(accounts.group, name, {"tags": {"a": "b"}})
+        accounts.client.storage_accounts.delete(accounts.group, name)
+        assert used() == (count - 1, count)
+        accounts.make()
+    finally:
+        accounts.sandbox.faults("clear")
+
+
 def test_a_blob_is_written_read_listed_changed_and_deleted(accounts: _Accounts, plain: str) -> None:
     container = accounts.blobs(plain).create_container("first")
     container.upload_blob("a/ü b.txt", b"hello", metadata={"client": "one"})

@@ -171,13 +171,20 @@ def test_a_subscription_that_cannot_be_used_is_told_with_its_remedy_and_nothing_
     assert all(one["hint"] for one in (*disabled, *unknown))
 
 
-def test_a_quota_without_room_refuses_before_anything_is_made(fleet: Fleet) -> None:
-    fleet.new("malawi")
-    fleet.sandbox.faults("quota", "1")
-    answer = fleet.run("instance", "deploy", "malawi", "--reason", "a test", expect=69)
+@pytest.mark.parametrize(
+    ("name", "profile", "fault"),
+    [("malawi", "registrations", ("quota", "1")), ("mali", "attachments", ("accounts", "0"))],
+    ids=["cores", "accounts"],
+)
+def test_a_quota_without_room_refuses_before_anything_is_made(
+    fleet: Fleet, name: str, profile: str, fault: tuple[str, str]
+) -> None:
+    fleet.new(name, profile=profile)
+    fleet.sandbox.faults(*fault)
+    answer = fleet.run("instance", "deploy", name, "--reason", "a test", expect=69)
     fleet.sandbox.faults("clear")
     assert {one["code"] for one in answer["problems"]} == {"quota-exceeded"}
-    assert _groups(fleet, "malawi") == []
+    assert _groups(fleet, name) == []
 
 
 def test_a_name_that_a_deleted_vault_keeps_refuses_before_anything_is_made_and_the_next_run_draws_another(

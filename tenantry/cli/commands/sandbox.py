@@ -129,6 +129,7 @@ def faults(
     capacity REGION      nothing new is made in this region
     standby REGION       no new database there gets a standby in a second zone
     quota N              a region has no more than N cores of PostgreSQL
+    accounts N           a region has no more than N storage accounts
     disk SERVER PERCENT  the server's disk is so full
     policy TYPE          a policy forbids this type
     disabled ID          this subscription is disabled: nothing changes in it

@@ -87,6 +87,8 @@ def preflight(
     if wanted is not None:
         named = _names(wanted.names, services, wanted.placement)
         looks += [partial(_free, arm, subscription, token, name) for token, name in named]
+        if Service.BLOBS in services:
+            looks.append(lambda: quotas.account_quota(arm, subscription, region).lacks(quotas.ACCOUNT))
     planned = wanted.planned if wanted is not None else ()
     with ThreadPoolExecutor(len(looks) + len(planned)) as pool:
         asked = pool.map(partial(policies.ask, arm, subscription), planned)
@@ -196,7 +198,7 @@ def _size(
                 hint=f"take another size or another region; it has {', '.join(sorted(offered)) or 'none'}",
             )
         ]
-    return quotas.Quota(arm, subscription, region).take(sku, offered[sku])
+    return quotas.core_quota(arm, subscription, region).lacks(quotas.cores(sku, offered[sku]))
 
 
 def _names(

@@ -1,4 +1,4 @@
-"""How many cores of PostgreSQL a subscription may have in a region, and whether new databases fit."""
+"""What a subscription may have in a region, and whether new instances fit: databases' cores, accounts."""
 
 from __future__ import annotations
 
@@ -12,68 +12,108 @@ from typing import Final
 from tenantry.adapters.azure_arm import Arm
 from tenantry.errors import Problem, TenantryError
 from tenantry.model.azure_sizes import AZURE_SIZES
-from tenantry.model.azure_types import TYPES
+from tenantry.model.azure_types import TYPES, AzureType
 from tenantry.model.regions import Region
 from tenantry.model.spec import InstanceSpec
 from tenantry.targets.azure import capabilities
 
-__all__ = ["Newcomer", "Quota", "overfull"]
+__all__ = ["ACCOUNT", "Need", "Newcomer", "Quota", "account_quota", "core_quota", "cores", "overfull"]
 
-_SERVERS: Final = TYPES["azure-native:dbforpostgresql:Server"].version
-_PROVIDER: Final = "providers/Microsoft.DBforPostgreSQL"
+_SERVER: Final = TYPES["azure-native:dbforpostgresql:Server"]
+_ACCOUNT: Final = TYPES["azure-native:storage:StorageAccount"]
 _SKU: Final = re.compile(r"Standard_([A-Z]+)\d+([a-z]*)_(v\d+)")
 
 
-class Quota:
-    """The quotas of one region, as Azure tells them, and what is to be made beside."""
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """What one new resource takes of a quota."""
 
-    def __init__(self, arm: Arm, subscription: str, region: Region) -> None:
-        """Ask Azure; ``subscription`` is an id as Resource Manager writes it."""
-        path = f"{subscription}/{_PROVIDER}/locations/{region.name}/resourceType/flexibleServers/usages"
+    what: str  # for people
+    count: int
+    of: frozenset[str]  # names of quotas, in small letters; each must have the room
+    otherwise: str  # what helps, too
+
+
+ACCOUNT: Final = Need(
+    what="blobs need a storage account",
+    count=1,
+    of=frozenset({"storageaccounts"}),
+    otherwise="take another region",
+)
+
+
+def cores(sku: str, count: int) -> Need:
+    """Return what a database of a size needs, with so many cores."""
+    return Need(
+        what=f"{sku} needs {count} cores",
+        count=count,
+        of=frozenset({"cores", _family(sku).lower()}),
+        otherwise="take another size or region",
+    )
+
+
+class Quota:
+    """The quotas that one list of usages tells, and what is to be made beside."""
+
+    def __init__(self, arm: Arm, path: str, version: str, *, region: Region) -> None:
+        """Ask Azure; ``path`` is that of the list."""
         self._region = region
-        self._usages = arm.list(path, _SERVERS)
+        self._usages = {str(one["name"]["value"]): one for one in arm.list(path, version)}
         self._promised: Counter[str] = Counter()
 
-    def take(self, sku: str, cores: int) -> Sequence[Problem]:
-        """Keep cores for a new server; return which quotas have no room, and then nothing is kept."""
-        mine = {"cores", _family(sku).lower()}
-        usages = [(str(one["name"]["value"]), one) for one in self._usages]
-        usages = [(name, one) for name, one in usages if name.lower() in mine]
-        found = [
-            self._exceeded(sku, cores, name, used=one["currentValue"], limit=one["limit"])
-            for name, one in usages
-            if one["currentValue"] + self._promised[name] + cores > one["limit"]
+    def lacks(self, need: Need) -> Sequence[Problem]:
+        """Return which quotas have no room for one more; a quota that is not told is in nobody's way."""
+        return [
+            self._exceeded(need, name, used=one["currentValue"], limit=one["limit"])
+            for name, one in self._usages.items()
+            if name.lower() in need.of
+            and one["currentValue"] + self._promised[name] + need.count > one["limit"]
         ]
-        if not found:
-            self._promised.update({name: cores for name, _ in usages})
-        return found
 
-    def _exceeded(self, sku: str, cores: int, name: str, *, used: int, limit: int) -> Problem:
+    def keep(self, need: Need) -> None:
+        """Keep room for one more."""
+        self._promised.update({name: need.count for name in self._usages if name.lower() in need.of})
+
+    def _exceeded(self, need: Need, name: str, *, used: int, limit: int) -> Problem:
         promised = self._promised[name]
         beside = f", and {promised} are for instances before it" if promised else ""
         return Problem(
             code="quota-exceeded",
-            message=f"{sku} needs {cores} cores; in {self._region.name} {used} of {limit} are used "
-            f"({name}){beside}",
-            hint="ask for a higher quota in the subscription, or take another size or region",
+            message=f"{need.what}; in {self._region.name} {used} of {limit} are used ({name}){beside}",
+            hint=f"ask for a higher quota in the subscription, or {need.otherwise}",
         )
+
+
+def core_quota(arm: Arm, subscription: str, region: Region) -> Quota:
+    """Ask for the quotas of PostgreSQL; ``subscription`` is an id as Resource Manager writes it."""
+    provider, _, servers = _SERVER.arm_type.partition("/")
+    path = f"{subscription}/providers/{provider}/locations/{region.name}/resourceType/{servers}/usages"
+    return Quota(arm, path, _SERVER.version, region=region)
+
+
+def account_quota(arm: Arm, subscription: str, region: Region) -> Quota:
+    """Ask for the quota of storage accounts; ``subscription`` is an id as Resource Manager writes it."""
+    provider = _ACCOUNT.arm_type.partition("/")[0]
+    path = f"{subscription}/providers/{provider}/locations/{region.name}/usages"
+    return Quota(arm, path, _ACCOUNT.version, region=region)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Newcomer:
-    """An instance whose database may still have to be made."""
+    """An instance of which a database or an account may still have to be made."""
 
     spec: InstanceSpec
     region: Region
     subscription_id: str
-    server: str  # its name; "" where none was drawn yet
+    server: str | None  # its name; "" where none was drawn yet, None where it needs none
+    account: str | None  # likewise
 
 
 def overfull(newcomers: Sequence[Newcomer], arm_of: Callable[[str], Arm]) -> Mapping[str, Sequence[Problem]]:
-    """Return by name, and why, those whose database does not fit beside the ones before.
+    """Return by name, and why, those that do not fit beside the ones before.
 
     Where Azure cannot be asked nothing is told: each one's own preflight says what is in the way.
-    One alone in its region is left to that, too.
+    One alone in its region with a database, or with an account, is left to that, too.
 
     Args:
         newcomers: in the order in which they are given room.
@@ -92,21 +132,36 @@ def overfull(newcomers: Sequence[Newcomer], arm_of: Callable[[str], Arm]) -> Map
 
 def _without_room(newcomers: Sequence[Newcomer], arm: Arm) -> Mapping[str, Sequence[Problem]]:
     region, subscription = newcomers[0].region, f"/subscriptions/{newcomers[0].subscription_id}"
-    there: set[str] = set()
-    if any(one.server for one in newcomers):  # a deploy that was killed may have made its server
-        servers = arm.list(f"{subscription}/{_PROVIDER}/flexibleServers", _SERVERS)
-        there = {str(one["name"]) for one in servers}
-    missing = [one for one in newcomers if one.server not in there]
-    if not missing:
-        return {}
-    quota, sizes = Quota(arm, subscription, region), capabilities.ask(arm, subscription, region).sizes
-    found = {}
-    for one in missing:
-        sku = AZURE_SIZES[one.spec.size].server_sku
+    rooms: list[tuple[Quota, Mapping[str, Need]]] = []  # what is needed by the instance's name
+    if servers := _missing(arm, subscription, _SERVER, {one.spec.name: one.server for one in newcomers}):
+        sizes = capabilities.ask(arm, subscription, region).sizes
+        skus = {one.spec.name: AZURE_SIZES[one.spec.size].server_sku for one in newcomers}
         # A size that is not offered is the finding of the instance's own preflight.
-        if problems := quota.take(sku, sizes.get(sku, 0)):
-            found[one.spec.name] = [replace(problem, where=one.spec.where) for problem in problems]
+        needs = {name: cores(skus[name], sizes.get(skus[name], 0)) for name in servers}
+        rooms.append((core_quota(arm, subscription, region), needs))
+    if accounts := _missing(arm, subscription, _ACCOUNT, {one.spec.name: one.account for one in newcomers}):
+        rooms.append((account_quota(arm, subscription, region), dict.fromkeys(accounts, ACCOUNT)))
+    found = {}
+    for spec in (one.spec for one in newcomers):
+        mine = [(quota, needs[spec.name]) for quota, needs in rooms if spec.name in needs]
+        if problems := [problem for quota, need in mine for problem in quota.lacks(need)]:
+            found[spec.name] = [replace(problem, where=spec.where) for problem in problems]
+        else:  # one that is not begun keeps no room
+            for quota, need in mine:
+                quota.keep(need)
     return found
+
+
+def _missing(arm: Arm, subscription: str, kind: AzureType, named: Mapping[str, str | None]) -> Sequence[str]:
+    """Return the instances whose resource of a type is still to be made; none where one alone needs one."""
+    needed = {instance: name for instance, name in named.items() if name is not None}
+    if len(needed) < 2:  # noqa: PLR2004
+        return []
+    there: set[str] = set()
+    if any(needed.values()):  # a deploy that was killed may have made it
+        listed = arm.list(f"{subscription}/providers/{kind.arm_type}", kind.version)
+        there = {str(one["name"]) for one in listed}
+    return [instance for instance, name in needed.items() if name not in there]
 
 
 def _family(sku: str) -> str:

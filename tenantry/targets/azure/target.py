@@ -151,9 +151,9 @@ class AzureTarget:
         }
 
     def overfull(self, wanted: Sequence[tuple[InstanceSpec, Profile]]) -> Mapping[str, Sequence[Problem]]:
-        """Return those whose databases are too many for the quota of their region."""
+        """Return those whose databases or accounts are too many for the quotas of their region."""
         return quotas.overfull(
-            [self._newcomer(spec) for spec, profile in wanted if Service.DATABASE in profile.services],
+            [self._newcomer(spec, profile.services) for spec, profile in wanted],
             lambda subscription_id: self.subscriptions.named(subscription_id).arm,
         )
 
@@ -481,14 +481,16 @@ class AzureTarget:
             instance = self.register.update(instance.name, facts=facts)
         return dataclasses.replace(request, instance=instance)
 
-    def _newcomer(self, spec: InstanceSpec) -> quotas.Newcomer:
+    def _newcomer(self, spec: InstanceSpec, services: frozenset[Service]) -> quotas.Newcomer:
         living = self._living(spec.name)
-        made = living is not None and values.is_made(living)
+        names = self.names(living) if living is not None and values.is_made(living) else None
+        server, account = (names.server, names.storage) if names is not None else ("", "")
         return quotas.Newcomer(
             spec=spec,
             region=values.region_of(spec),
             subscription_id=self.subscription(spec),
-            server=self.names(living).server if living is not None and made else "",
+            server=server if Service.DATABASE in services else None,
+            account=account if Service.BLOBS in services else None,
         )
 
     def _living(self, name: str) -> Instance | None:

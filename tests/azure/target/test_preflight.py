@@ -46,6 +46,8 @@ class _Azure:
         self.sizes = {"Standard_D2ds_v5": 2, "Standard_E4ds_v5": 4}
         self.used = {"cores": 10, "standardDDSv5Family": 8, "standardEDSv5Family": 12}  # of 12
 
+        self.accounts = 249  # of 250
+
     def list(self, path: str, version: str, **query: str) -> Sequence[dict[str, Any]]:
         if path.endswith("/providers"):
             return [{"namespace": one, "registrationState": "Registered"} for one in self.providers]
@@ -58,6 +60,8 @@ class _Azure:
                     **self._told_features(),
                 }
             ]
+        if path.endswith("Microsoft.Storage/locations/southafricanorth/usages"):
+            return [{"name": {"value": "StorageAccounts"}, "currentValue": self.accounts, "limit": 250}]
         if path.endswith("/usages"):
             return [
                 {"name": {"value": name}, "currentValue": count, "limit": 12}
@@ -141,6 +145,11 @@ def test_a_quota_without_room_for_the_database_is_refused(azure: _Azure, region:
     assert _codes(azure, region) == ["quota-exceeded"]
 
 
+def test_a_quota_without_room_for_the_account_is_refused(azure: _Azure, region: Region) -> None:
+    azure.accounts = 250
+    assert _codes(azure, region) == ["quota-exceeded"]
+
+
 def test_a_policy_that_forbids_a_type_is_refused(azure: _Azure, region: Region) -> None:
     azure.forbidden = {"Microsoft.KeyVault/vaults"}
     assert _codes(azure, region) == ["request-disallowed-by-policy"]
@@ -190,6 +199,7 @@ def test_a_name_that_nobody_calls_free_is_not_taken_for_free(azure: _Azure, regi
 def test_what_the_workload_does_not_need_is_not_looked_for(azure: _Azure, region: Region) -> None:
     azure.versions = []
     azure.taken = {_NAMES.server, _NAMES.storage}
+    azure.accounts = 250
     preflight(azure, "s", region, services=frozenset({Service.FOLDERS}), wanted=_WANTED)  # type: ignore[arg-type]
 
 

@@ -26,6 +26,7 @@ _CODES: dict[str, tuple[int, type[TenantryError]]] = {
     "Conflict": (409, FailedError),
     "QuotaExceeded": (400, FailedError),
     "ResourceQuotaExceeded": (400, FailedError),
+    "MaxStorageAccountsCountPerSubscriptionExceeded": (409, FailedError),
     "OperationNotAllowed": (409, FailedError),
     "AllocationFailed": (409, FailedError),
     "AnotherOperationInProgress": (409, FailedError),

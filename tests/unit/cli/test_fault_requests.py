@@ -40,6 +40,8 @@ WRONG = {
     "limits -1": ("fault-values", "0.5"),
     "limits 1e3": ("fault-values", "0.5"),
     "quota -1": ("fault-values", "from 0 to"),
+    "accounts": ("fault-values", "needs number"),
+    "accounts -1": ("fault-values", "from 0 to"),
     "code Sku.NotAvailable servers": ("fault-values", "letters and digits"),
     "code SkuNotAvailable": ("fault-values", "needs code and type"),
     "expire now": ("fault-values", "needs nothing more"),
@@ -61,7 +63,17 @@ def test_what_makes_no_sense_is_refused_with_a_hint(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["time +7d", "expire", "quota 5", "limits 0.5", "disk psql-kenya 95", "disabled 0", "list", "clear"],
+    [
+        "time +7d",
+        "expire",
+        "quota 5",
+        "accounts 5",
+        "limits 0.5",
+        "disk psql-kenya 95",
+        "disabled 0",
+        "list",
+        "clear",
+    ],
     ids=lambda text: text.partition(" ")[0],
 )
 def test_what_is_about_no_requests_takes_none_to_match(text: str) -> None:
