@@ -68,7 +68,9 @@ class Offers:
         return region
 
     def _free(self, namespace: str, body: dict[str, Any]) -> dict[str, Any]:
-        asked, known = str(body.get("type", "")), _NAMED[namespace]
+        known = _NAMED[namespace]
+        # All but PostgreSQL want the type to be told.
+        asked = str(body.get("type") or (known[0] if namespace == "microsoft.dbforpostgresql" else ""))
         if not any(same(asked, one) for one in known):
             raise ArmFault(400, "InvalidParameter", f"The sandbox has no names of the type '{asked}'.")
         name = str(body.get("name", "")).lower()

@@ -166,6 +166,7 @@ def test_capabilities_list_the_size_that_a_server_has(servers: _Servers) -> None
 def test_the_name_of_a_server_is_taken(servers: _Servers, server: Any) -> None:
     ask = {"name": server.name, "type": "Microsoft.DBforPostgreSQL/flexibleServers"}
     assert servers.client.name_availability.check_globally(ask).name_available is False
+    assert servers.client.name_availability.check_globally({"name": server.name}).name_available is False
     ask["name"] = "psql-of-nobody"
     assert servers.client.name_availability.check_globally(ask).name_available is True
 

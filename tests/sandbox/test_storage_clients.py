@@ -337,6 +337,8 @@ def test_names_are_checked_and_unique(accounts: _Accounts, plain: str) -> None:
     asked = {"name": plain, "type": "Microsoft.Storage/storageAccounts"}  # Azure requires both
     told = accounts.client.storage_accounts.check_name_availability(asked)
     assert (told.name_available, told.reason) == (False, "AlreadyExists")
+    with pytest.raises(HttpResponseError, match="InvalidParameter"):
+        accounts.client.storage_accounts.check_name_availability({"name": plain})
 
 
 def test_resource_manager_tells_accounts_services_and_containers(accounts: _Accounts, plain: str) -> None:
