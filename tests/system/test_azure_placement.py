@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -196,7 +197,8 @@ def test_an_erasure_tells_the_residue_in_the_pair_and_leaves_nothing_after_its_l
     kept = {one["asset"]: one for one in status["residues"]}
     (copy,) = [asset for asset in kept if asset.endswith(f"/backups/{_PAIR}")]
     (vault,) = [asset for asset in kept if asset.endswith(f"/{pairs}")]
-    assert kept[copy]["until"] >= kept[vault]["until"]
+    since, until = (datetime.fromisoformat(kept[copy][end]) for end in ("since", "until"))
+    assert until - since == timedelta(days=7)  # as long as its backups are kept
     assert kept[vault]["observed"] == "present"
     assert not status["nothing_recoverable"]
     fleet.sandbox.faults("time", "+31d")
