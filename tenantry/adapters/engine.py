@@ -429,7 +429,9 @@ class Engine:
                 passphrase=passphrase,
             )
         if host.raised is not None and not self._processes.was_interrupted(stack):
-            raise _raised(host.raised)
+            # Of what a failed resource cut short the runtime tells the program in an error of its own.
+            met = None if isinstance(host.raised, TenantryError) else collector.error()
+            raise met or _raised(host.raised)
         if code != 0:
             raise self._failure(stack, collector=collector, text=text, code=code)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
+import threading
 from pathlib import Path
+from typing import Any
 
+import pulumi
 import pytest
 
 from tenantry.adapters.engine import Engine
@@ -22,6 +26,7 @@ from tenantry.errors import (
 from tenantry.model.status import Change, ChangeKind
 from tenantry.ports import Event
 from tests.engine.conftest import PASSPHRASE, SECRET, Workshop
+from tests.engine.toy import File
 
 
 def _kinds(changes: tuple[Change, ...] | list[Change]) -> dict[str, ChangeKind]:
@@ -209,6 +214,32 @@ def test_a_programs_own_error_arrives_as_it_was_and_any_other_as_a_defect(worksh
     with pytest.raises(DefectError) as caught:
         workshop.engine.up("s", breaks, passphrase=PASSPHRASE)
     assert SECRET not in caught.value.message
+
+
+def test_what_a_resource_met_is_told_and_not_what_the_program_met_by_it(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = threading.Event()
+    create = File.create
+
+    def noting(self: File, inputs: Any) -> Any:
+        tried.set()
+        return create(self, inputs)
+
+    monkeypatch.setattr(File, "create", noting)
+
+    async def cut_short() -> str:
+        await asyncio.to_thread(tried.wait, 30)
+        # So pulumi tells that a call was not answered, because the engine gave up.
+        raise Exception("invoke of a:b:c failed: shutting down")  # noqa: TRY002
+
+    def program() -> None:
+        workshop.program("refused", data=False)()
+        waited: pulumi.Output[str] = pulumi.Output.from_input(cut_short())
+        pulumi.export("waited", waited)
+
+    with pytest.raises(RefusedError, match="File first: the text is not permitted"):
+        workshop.engine.up("s", program, passphrase=PASSPHRASE)
 
 
 def test_another_passphrase_is_refused(workshop: Workshop) -> None:
