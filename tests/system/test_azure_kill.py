@@ -139,6 +139,8 @@ def test_a_killed_suspension_and_a_killed_return_are_finished_by_the_same_comman
     after: tuple[str, ...],
 ) -> None:
     run = ("instance", command, struck.name, "--reason", "a test")
+    if command == "resume":  # whatever ran before, and on whichever worker
+        fleet.run("instance", "suspend", struck.name, "--reason", "a test")
     assert fleet.killed(f"1:{point}{struck.site}", *run)
     assert _state(fleet, struck) == before
     fleet.run(*run)

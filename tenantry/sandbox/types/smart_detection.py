@@ -8,13 +8,13 @@ component. Nothing is detected: the rule is there and never fires.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
 from tenantry.sandbox import ids
 from tenantry.sandbox.kinds import ArmFault, Cloud, Kind, Resource
-from tenantry.sandbox.parts.notes import everywhere, moment
+from tenantry.sandbox.parts.notes import everywhere, moment, subscription
 from tenantry.sandbox.types.common import require
 from tenantry.sandbox.types.monitor import ActionGroups, Components
 
@@ -45,9 +45,10 @@ class DetectorRules(Kind):
 
     def sweep(self, cloud: Cloud) -> None:
         """Make what is due, also again what somebody deleted."""
-        for component in cloud.children("", Components.type):
+        components = cloud.children("", Components.type)  # once: a deletion beside may take some away
+        for component in components:
             age = cloud.now() - moment(component.properties["CreationDate"])
-            called = _called(cloud, component.id)
+            called = _called(cloud, component.id, components)
             if age >= _CALLED_AFTER:
                 _make(cloud, called, _CALLED, _calling(), ActionGroups())
             if age >= _RULE_AFTER:
@@ -56,12 +57,12 @@ class DetectorRules(Kind):
                 _make(cloud, name, _RULE, _watching(component.id, called), self)
 
 
-def _called(cloud: Cloud, component: str) -> str:
+def _called(cloud: Cloud, component: str, components: Sequence[Resource]) -> str:
     """Return the id of the one action group of a component's subscription, there or not yet."""
     every = everywhere(cloud, component, ActionGroups.type)
     there = (one.id for one in every if one.name.lower() == _NAME.lower())
-    components = everywhere(cloud, component, Components.type)
-    oldest = min(components, key=lambda one: moment(one.properties["CreationDate"]))
+    beside = [one for one in components if subscription(one.id) == subscription(component)]
+    oldest = min(beside, key=lambda one: moment(one.properties["CreationDate"]))
     return next(there, f"{_space(oldest.id, 'microsoft.insights')}/actiongroups/{_NAME}")
 
 
