@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-__all__ = ["TYPES", "AzureType", "Scope", "lies_in", "resource_id"]
+__all__ = ["TYPES", "AzureType", "Scope", "lies_in", "resource_id", "subscription_of"]
 
 _P: Final = "azure-native"
 
@@ -229,3 +229,8 @@ def resource_id(token: str, inputs: Mapping[str, Any], subscription_id: str) -> 
 def lies_in(identity: str, place: str) -> bool:
     """Say whether an id is that of a place or of something in it; a longer name beside it is not."""
     return f"{identity.lower().rstrip('/')}/".startswith(f"{place.lower().rstrip('/')}/")
+
+
+def subscription_of(identity: str) -> str:
+    """Return the id of the subscription that a resource lies in."""
+    return "/".join(identity.split("/")[:3])

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from tests.support.http_answer import Answer
+
 __all__ = [
     "ADMIN",
     "EMAIL",
@@ -221,25 +223,6 @@ def run_task(app: Path, program: str, env: Mapping[str, str]) -> Outcome:
         [node(), program], cwd=app, env=dict(env), capture_output=True, text=True, timeout=60, check=False
     )
     return Outcome(code=done.returncode, output=done.stdout + done.stderr)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What came back for a request."""
-
-    status: int
-    headers: Mapping[str, str]  # names in lower case
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        """The body as text."""
-        return self.body.decode()
-
-    @property
-    def json(self) -> Any:
-        """The body read as JSON."""
-        return json.loads(self.body)
 
 
 @dataclass(kw_only=True)

@@ -57,11 +57,11 @@ def _told(sandbox: Sandbox, **form: str) -> tuple[int, str, int]:
     url = f"{sandbox.told['login']}/{sandbox.told['directory_id']}/oauth2/v2.0/token"
     answer = ask(url, body=urllib.parse.urlencode(asked).encode(), ca_file=sandbox.told["ca_file"])
     if answer.status == 200:
-        assert answer.told["access_token"]
+        assert answer.json["access_token"]
         return answer.status, "", 0
-    (number,) = answer.told["error_codes"]
-    assert answer.told["error_description"].startswith(f"AADSTS{number}: ")
-    return answer.status, answer.told["error"], number
+    (number,) = answer.json["error_codes"]
+    assert answer.json["error_description"].startswith(f"AADSTS{number}: ")
+    return answer.status, answer.json["error"], number
 
 
 def _asserted(sandbox: Sandbox, assertion: str) -> tuple[int, str, int]:

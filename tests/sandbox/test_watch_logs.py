@@ -61,7 +61,7 @@ class _Logs(Place):
             body, headers["Content-Encoding"] = gzip.compress(body), "gzip"
         url = f"https://ingest.applicationinsights.{self.sandbox.told['suffix']}/v2.1/track"
         answer = ask(url, body=body, headers=headers, ca_file=self.sandbox.told["ca_file"])
-        return answer.status, answer.told
+        return answer.status, answer.json
 
 
 @pytest.fixture(scope="module")

@@ -16,11 +16,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tenantry.adapters.vault import FileVault
+from tests.support.http_answer import Answer
 from tests.support.installation import Installation
 
 __all__ = [
     "Browser",
-    "Page",
     "as_user",
     "processes_of",
     "psql",
@@ -124,20 +124,6 @@ def wait_until(condition: Callable[[], object], *, seconds: float = 45) -> None:
         time.sleep(0.05)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Page:
-    """What came back for a request."""
-
-    status: int
-    headers: Mapping[str, str]  # names in lower case
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        """The body read as JSON."""
-        return json.loads(self.body)
-
-
 @dataclass(kw_only=True)
 class Browser:
     """A person at an instance's address: HTTPS through the proxy, trusting one authority alone."""
@@ -155,7 +141,7 @@ class Browser:
 
     def call(
         self, method: str, path: str, *, body: Any = None, headers: Mapping[str, str] | None = None
-    ) -> Page:
+    ) -> Answer:
         """Send a request; a dict goes as JSON."""
         sent = dict(headers or {})
         if self.cookie:
@@ -168,7 +154,7 @@ class Browser:
             connection.request(method, path, body=body, headers=sent)
             response = connection.getresponse()
             found = {key.lower(): value for key, value in response.getheaders()}
-            return Page(status=response.status, headers=found, body=response.read())
+            return Answer(status=response.status, headers=found, body=response.read())
         finally:
             connection.close()
 

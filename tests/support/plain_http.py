@@ -10,28 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tests.support.http_answer import Answer
 from tests.support.sandbox import Sandbox
 
-__all__ = ["Answer", "Plain", "ask", "plain"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What came back, read to its end: nothing of it stays open."""
-
-    status: int
-    headers: Mapping[str, str]  # names in lower case
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        """The body, decoded."""
-        return self.body.decode()
-
-    @property
-    def told(self) -> Any:
-        """The body's JSON."""
-        return json.loads(self.body)
+__all__ = ["Plain", "ask", "plain"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +51,7 @@ def plain(
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json", **(headers or {})},
         ca_file=sandbox.told["ca_file"],
     )
-    return Plain(status=answer.status, headers=answer.headers, body=answer.told if answer.body else None)
+    return Plain(status=answer.status, headers=answer.headers, body=answer.json if answer.body else None)
 
 
 def ask(

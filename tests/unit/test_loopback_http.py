@@ -23,7 +23,7 @@ def _told(asked: Asked) -> Answer:
 def test_who_asks_is_told_path_query_and_headers_in_any_case_and_that_it_is_ours() -> None:
     with answering(_told) as url:
         answer = ask(f"{url}/token?resource=a&resource=b", headers={"x-identity-header": "h"})
-    assert answer.told == {"resource": "a", "proof": "h", "ours": "True"}
+    assert answer.json == {"resource": "a", "proof": "h", "ours": "True"}
 
 
 def test_a_status_of_its_own_arrives_and_after_the_block_nobody_answers() -> None:

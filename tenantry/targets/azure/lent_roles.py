@@ -13,7 +13,7 @@ from tenantry.adapters.azure_answers import arm_code
 from tenantry.adapters.azure_arm import Arm
 from tenantry.adapters.azure_look import Reads
 from tenantry.errors import TenantryError
-from tenantry.model.azure_types import TYPES, lies_in
+from tenantry.model.azure_types import TYPES, lies_in, subscription_of
 from tenantry.ports import Lease
 from tenantry.targets.azure import locks
 
@@ -31,7 +31,7 @@ _NAMESPACE: Final = uuid.UUID("b1a3a0c8-1a0e-4c1d-8f0c-53a1a1c2f7de")
 
 def lend(arm: Arm, resource: str, *, role: str, principal: str) -> str:
     """Give a principal a role at a resource; return the assignment's id, "" if it has it there already."""
-    subscription = "/".join(resource.split("/")[:3])
+    subscription = subscription_of(resource)
     path = f"{resource}{_AT}/{_name(resource, role, principal)}"
     properties = {
         "roleDefinitionId": f"{subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}",

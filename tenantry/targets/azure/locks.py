@@ -16,7 +16,7 @@ from tenantry.adapters.azure_answers import arm_code
 from tenantry.adapters.azure_arm import Arm
 from tenantry.errors import FailedError, Problem, TenantryError, UnavailableError
 from tenantry.model.azure_names import LOCK
-from tenantry.model.azure_types import TYPES, lies_in
+from tenantry.model.azure_types import TYPES, lies_in, subscription_of
 from tenantry.ports import Lease
 
 __all__ = [
@@ -164,7 +164,7 @@ def _group(resource: str) -> str:
 
 def _listed(arm: Arm, resource: str) -> Sequence[dict[str, Any]]:
     """Return all of the subscription's: what is listed at a resource need not have those above it."""
-    subscription = "/".join(resource.split("/")[:3])
+    subscription = subscription_of(resource)
     return arm.list(f"{subscription}/providers/{_KIND.arm_type}", VERSION)
 
 

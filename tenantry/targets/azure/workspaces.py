@@ -8,7 +8,7 @@ from typing import Any, Final
 from tenantry.adapters.azure_answers import arm_code
 from tenantry.adapters.azure_arm import Arm
 from tenantry.errors import TenantryError
-from tenantry.model.azure_types import TYPES
+from tenantry.model.azure_types import TYPES, subscription_of
 from tenantry.ports import Event, OnEvent
 from tenantry.targets.azure.inventory import DELETED, at
 
@@ -42,7 +42,7 @@ def delete_for_good(arm: Arm, workspace: str, opaque: str, tell: OnEvent) -> Non
 
 def _kept(arm: Arm, workspace: str) -> Mapping[str, Any] | None:
     """Return what the list of the deleted has of it. One of the same name in another group is another one."""
-    subscription = "/".join(workspace.split("/")[:3])
+    subscription = subscription_of(workspace)
     listed = arm.list(subscription + _LIST.path, _LIST.version)
     return next((one for one in listed if str(one.get("id", "")).lower() == workspace.lower()), None)
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tenantry.adapters import tools
 from tenantry.adapters.engine import Engine
 from tenantry.components.azure.props import AzureProps, Binding
 from tenantry.sandbox.native.provider import serve
 from tenantry.stacks.instance import azure_program
 from tests.azure import arm_types
+from tests.azure.components.running import engine_at
 from tests.azure.recording import THUMBPRINT, RecordingManager, example_props, token_of
 
 _HOST = "kenya.example.org"
@@ -41,13 +41,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Stack]:
     folder, manager = tmp_path_factory.mktemp("names"), RecordingManager()
     ids = {"subscription_id": "11111111-1111-1111-1111-111111111111", "directory_id": "d"}
     with serve(manager, lambda _: manager, client_id="c", object_id="o", **ids) as port:
-        engine = Engine(
-            tools.find_engine(),
-            home=folder / "home",
-            state_folder=folder / "state",
-            providers={"azure-native": port},
-            parallel=32,
-        )
+        engine = engine_at(folder, port)
         props = example_props(folder / "w", hostname=_HOST)
         made = _Stack(engine, manager, props)
         made.up(Binding.NONE)

@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 
-from tenantry.adapters import tools
 from tenantry.adapters.azure_arm import Arm
-from tenantry.adapters.engine import Engine
 from tenantry.components.azure.props import Suffixes
 from tenantry.model.azure_types import TYPES
 from tenantry.model.residency import AzurePlacement
@@ -23,6 +21,7 @@ from tenantry.stacks.instance import azure_program
 from tenantry.targets.azure import backups, retention
 from tenantry.targets.azure.way_to_database import ToDatabase
 from tests.azure import arm_types, web_models
+from tests.azure.components.running import engine_at
 from tests.azure.recording import arm_type_of, example_props, token_of
 from tests.sandbox.clients.table import BESIDE
 from tests.support.sandbox import Sandbox, running_sandbox
@@ -72,13 +71,7 @@ def answers(sandbox: Sandbox, folder: Path) -> dict[str, dict[str, Any]]:
     )
     ids = {key: told[key] for key in ("subscription_id", "directory_id", "client_id", "object_id")}
     with serve(arm, lambda _: arm, **ids) as port:
-        engine = Engine(
-            tools.find_engine(),
-            home=folder / "home",
-            state_folder=folder / "state",
-            providers={"azure-native": port},
-            parallel=32,
-        )
+        engine = engine_at(folder, port)
         engine.up("one", azure_program(props), passphrase=_PASSPHRASE)
         made = [one.id for one in engine.resources("one") if one.id]
     found = {}

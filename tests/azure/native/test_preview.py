@@ -13,11 +13,11 @@ import pulumi
 import pytest
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from tenantry.adapters import tools
 from tenantry.adapters.engine import Engine
 from tenantry.model.status import ChangeKind
 from tenantry.providers.wire import from_wire, to_wire
 from tenantry.sandbox.native.provider import serve
+from tests.azure.components.running import engine_at
 from tests.azure.recording import RecordingManager
 
 _PASSPHRASE = "a passphrase of tests"
@@ -82,12 +82,7 @@ class _Stage:
 def stage(tmp_path: Path) -> Iterator[_Stage]:
     manager = RecordingManager()
     with serve(manager, lambda _: manager, **_IDS) as port:
-        engine = Engine(
-            tools.find_engine(),
-            home=tmp_path / "home",
-            state_folder=tmp_path / "state",
-            providers={"azure-native": port},
-        )
+        engine = engine_at(tmp_path, port)
         yield _Stage(manager=manager, engine=engine)
 
 

@@ -49,7 +49,7 @@ def _ask(lent: Mapping[str, str], resource: str, *, header: str | None = None) -
         f"{lent['IDENTITY_ENDPOINT']}?api-version=2019-08-01&resource={quote(resource, safe='')}",
         headers={"X-IDENTITY-HEADER": lent["IDENTITY_HEADER"] if header is None else header},
     )
-    return answer.status, answer.told
+    return answer.status, answer.json
 
 
 def test_it_gives_a_token_of_the_credential(lent: Mapping[str, str]) -> None:

@@ -25,6 +25,14 @@ def register(tmp_path: Path) -> Iterator[SqlRegister]:
     found.close()
 
 
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    """The file that has the name's spec, or had it."""
+    made = tmp_path / f"{_SPEC.name}.yaml"
+    made.touch()
+    return made
+
+
 def _added(register: SqlRegister) -> Instance:
     url = f"https://{_SPEC.hostname}"
     return register.add(spec=_SPEC, opaque=new_opaque_name(), url=url, ports=["web"], with_uid=False)
@@ -37,37 +45,31 @@ def _erased(register: SqlRegister) -> Instance:
     return erased
 
 
-def _told(instance: Instance, folder: Path, register: SqlRegister) -> list[str]:
-    return [one.where for one in kept_files.of_spec(instance, specs=folder, register=register)]
+def _told(instance: Instance, spec: Path, register: SqlRegister) -> list[str]:
+    return [one.where for one in kept_files.of_spec(instance, specs=spec.parent, register=register)]
 
 
 def test_the_spec_of_an_erased_instance_is_told_until_a_person_removes_it(
-    register: SqlRegister, tmp_path: Path
+    register: SqlRegister, spec: Path
 ) -> None:
-    spec = tmp_path / f"{_SPEC.name}.yaml"
-    spec.touch()
     erased = _erased(register)
-    assert _told(erased, tmp_path, register) == [str(spec)]
+    assert _told(erased, spec, register) == [str(spec)]
     spec.unlink()
-    assert _told(erased, tmp_path, register) == []
+    assert _told(erased, spec, register) == []
 
 
-def test_the_spec_of_an_instance_that_is_being_erased_is_told(register: SqlRegister, tmp_path: Path) -> None:
-    spec = tmp_path / f"{_SPEC.name}.yaml"
-    spec.touch()
+def test_the_spec_of_an_instance_that_is_being_erased_is_told(register: SqlRegister, spec: Path) -> None:
     erasing = register.update(_added(register).opaque, state=State.ERASING)
-    assert _told(erasing, tmp_path, register) == [str(spec)]
+    assert _told(erasing, spec, register) == [str(spec)]
 
 
 def test_the_spec_of_another_instance_that_has_the_name_now_is_never_told_to_be_removed(
-    register: SqlRegister, tmp_path: Path
+    register: SqlRegister, spec: Path
 ) -> None:
-    spec = tmp_path / f"{_SPEC.name}.yaml"
-    spec.touch()
     erased = _erased(register)
     living = _added(register)
     assert living.name == erased.name
-    assert _told(erased, tmp_path, register) == []
+    assert _told(erased, spec, register) == []
     for state in (State.ERASING, State.ERASED):
         living = register.update(living.opaque, state=state)
-    assert _told(erased, tmp_path, register) == _told(living, tmp_path, register) == [str(spec)]
+    assert _told(erased, spec, register) == _told(living, spec, register) == [str(spec)]
